@@ -1,0 +1,1 @@
+"""What is true of Tintype without a database, a GPU or HTTP."""

@@ -1,0 +1,174 @@
+"""Everything that can be refused. An error's docstring, filled with its fields, is its message.
+
+The messages are part of the wire protocol, spelling mistakes included. What HTTP makes of an error is
+decided in `tintype.api.answers` alone.
+"""
+
+from typing import Any
+
+
+class TintypeError(Exception):
+    """Something was refused."""
+
+    def __init__(self, **fields: Any) -> None:
+        self.fields = fields
+        super().__init__((type(self).__doc__ or "").format(**fields))
+
+
+# Who is asking
+
+
+class Unauthenticated(TintypeError):
+    """The caller is not known."""
+
+
+class MissingCredentials(Unauthenticated):
+    """Authorization bearer token is not founded in headers."""
+
+
+class BadBearer(Unauthenticated):
+    """Authorization bearer token is invalid."""
+
+
+class ExpiredBearer(Unauthenticated):
+    """Authorization bearer token expired."""
+
+
+class UnknownKey(Unauthenticated):
+    """Project authorization is not founded."""
+
+
+class SignatureRequired(Unauthenticated):
+    """Project requires signature authentication. x-signature and x-nonce headers are required."""
+
+
+class BadSignature(Unauthenticated):
+    """Project authorization is not valid."""
+
+
+class AddressNotAllowed(Unauthenticated):
+    """Requested ip {ip} is not allowed."""
+
+
+# What is asked
+
+
+class MalformedRequest(TintypeError):
+    """Request parameters are invalid."""
+
+
+class RequestTooLarge(TintypeError):
+    """Request body is too large."""
+
+
+class InvalidInputs(TintypeError):
+    """{summary}"""
+
+    def __init__(self, *messages: str) -> None:
+        self.messages = messages
+        super().__init__(summary="; ".join(messages))
+
+
+class FileRequired(TintypeError):
+    """Request files [{name}] required"""
+
+
+class NotPermitted(TintypeError):
+    """You don't have any permission for this action."""
+
+
+class AccountSuspended(TintypeError):
+    """Your account has been suspended. Please contact support if you believe this is a mistake."""
+
+
+class IdempotencyConflict(TintypeError):
+    """Idempotency-Key was already used with a different request."""
+
+
+class TooManyRequests(TintypeError):
+    """Too many requests."""
+
+    @property
+    def retry_after(self) -> int:
+        """Whole seconds until the same request may pass."""
+        return int(self.fields["retry_after"])
+
+
+# Models
+
+
+class UnknownModel(TintypeError):
+    """slug-owner-project-not-exist"""
+
+
+class ModelNotAccessible(TintypeError):
+    """tool-not-accessible"""
+
+
+# Limits and money
+
+
+class ProjectConcurrencyLimit(TintypeError):
+    """You have reached your concurrent task limit of {limit}."""
+
+
+class BalanceConcurrencyLimit(TintypeError):
+    """You have reached your concurrent task limit. With your current balance of ${balance}, you can run up to {limit} tasks at the same time. Add funds to increase your limit."""  # noqa: E501
+
+
+class InsufficientBalance(TintypeError):
+    """Insufficient balance"""
+
+
+# Tasks and files
+
+
+class UnknownTask(TintypeError):
+    """There is no task yet."""
+
+
+class TaskNotNamed(TintypeError):
+    """taskid or socketaccesstoken is required"""
+
+
+class NotCancellable(TintypeError):
+    """Task is not in a cancellable state."""
+
+
+class NotKillable(TintypeError):
+    """Task could not be killed: {reason}"""
+
+
+class UnknownTaskOfFiles(TintypeError):
+    """task-not-exist"""
+
+
+class TaskNotTerminal(TintypeError):
+    """Task must be completed or cancelled before deleting files"""
+
+
+class UnknownFile(TintypeError):
+    """File not found."""
+
+
+class UnknownPath(TintypeError):
+    """Error parsing url."""
+
+
+# Operating the service
+
+
+class BadSetting(TintypeError):
+    """{name}: {problem}"""
+
+
+class BadCatalogue(TintypeError):
+    """{path}: {problem}"""
+
+
+class BadCheckpoint(TintypeError):
+    """{path}: {problem}"""
+
+
+class LeaseLost(TintypeError):
+    """Task {task_id} is no longer leased to {worker} (attempt {attempt})."""

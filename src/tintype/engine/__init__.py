@@ -1,0 +1,1 @@
+"""What draws. Knows requests and pixels, nothing of tasks, SQL or HTTP."""

@@ -1,0 +1,120 @@
+"""What is said between a worker and its engine host: jobs and cancellations in, events out.
+
+Knows requests and pixels, nothing of tasks, SQL or HTTP. Every message is one msgpack map, tagged by
+its `type`; `tintype.engine.frames` puts a length before it. Light: imports no tensor library.
+"""
+
+from typing import Literal
+
+import msgspec
+
+OutputFormat = Literal["png", "jpeg"]
+
+
+class _Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    pass
+
+
+# Commands: worker → host
+
+
+class Job(_Message, tag="job"):
+    """One picture to draw. The picture is a function of these fields and the checkpoint alone.
+
+    `id` names the job in events; `share` names whoever the job's compute is charged to: the engine
+    divides its steps fairly between shares, by `weight`. Neither influences the picture.
+    """
+
+    id: str
+    prompt: str
+    width: int
+    """Pixels, a multiple of 16, 64..2048."""
+    height: int
+    steps: int
+    guidance: float
+    seed: int
+    """0..2³²−1."""
+    output_format: OutputFormat = "png"
+    description: dict[str, str] = {}
+    """Written into the picture's metadata beside the inputs and versions (such as the model's name)."""
+    share: str = ""
+    weight: float = 1.0
+
+
+class Drop(_Message, tag="drop"):
+    """Stop the job before its next step. Unknown ids are ignored; `Dropped` answers known ones."""
+
+    id: str
+
+
+class Stop(_Message, tag="stop"):
+    """Finish what has been admitted, then exit with status 0."""
+
+
+Command = Job | Drop | Stop
+
+
+# Events: host → worker
+
+
+class Ready(_Message, tag="ready"):
+    """The checkpoint is loaded; jobs may come."""
+
+    checkpoint: str
+    """The checkpoint's own name, from its `tintype.toml` (or its folder's name)."""
+    device: str
+    places: int
+    """How many jobs the engine wants admitted at once."""
+    versions: dict[str, str]
+
+
+class Broken(_Message, tag="broken"):
+    """The host cannot serve (missing or damaged checkpoint, no device) and exits with status 1."""
+
+    reason: str
+
+
+class Started(_Message, tag="started"):
+    """The job's first step begins."""
+
+    id: str
+
+
+class Progress(_Message, tag="progress"):
+    """A step of the job is done."""
+
+    id: str
+    step: int
+    """Steps done so far, 1..steps."""
+    steps: int
+    elapsed: float
+    """Seconds since the job started."""
+
+
+class Drawn(_Message, tag="drawn"):
+    """The job's picture, encoded."""
+
+    id: str
+    image: bytes
+    content_type: str
+    width: int
+    height: int
+    elapsed: float
+    """Seconds from admission to the encoded picture."""
+
+
+class Failed(_Message, tag="failed"):
+    """The job cannot be drawn; others are unaffected."""
+
+    id: str
+    reason: str
+
+
+class Dropped(_Message, tag="dropped"):
+    """The job has left the engine because of a `Drop`; nothing more is heard of it."""
+
+    id: str
+
+
+Event = Ready | Broken | Started | Progress | Drawn | Failed | Dropped
+JobEvent = Started | Progress | Drawn | Failed | Dropped

@@ -1,0 +1,1 @@
+"""The Python SDK of Tintype; talks to a server, never imports one."""
