@@ -113,7 +113,8 @@ class ProjectConcurrencyLimit(TintypeError):
 
 
 class BalanceConcurrencyLimit(TintypeError):
-    """You have reached your concurrent task limit. With your current balance of ${balance}, you can run up to {limit} tasks at the same time. Add funds to increase your limit."""  # noqa: E501
+    """You have reached your concurrent task limit. With your current balance of ${balance}, \
+you can run up to {limit} tasks at the same time. Add funds to increase your limit."""
 
 
 class InsufficientBalance(TintypeError):

@@ -25,6 +25,4 @@ def read_signature(header: str) -> str | None:
 def is_valid(*, key: str, secret: str, nonce: str, header: str) -> bool:
     """Whether the header signs this nonce; compared in constant time."""
     signature = read_signature(header)
-    return signature is not None and hmac.compare_digest(
-        signature, sign(key=key, secret=secret, nonce=nonce)
-    )
+    return signature is not None and hmac.compare_digest(signature, sign(key=key, secret=secret, nonce=nonce))

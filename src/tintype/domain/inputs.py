@@ -1,0 +1,86 @@
+"""From parameters as sent to inputs that can be drawn: what counts as set, as a number, as allowed."""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from tintype.domain.catalogue import Model, Parameter
+from tintype.domain.errors import InvalidInputs
+
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_LONGEST_NUMBER = 64
+NUMERIC = frozenset({"number", "range", "numeric", "integer", "float"})
+
+
+class _Refused(Exception):
+    """Why one parameter is refused."""
+
+
+def read_inputs(model: Model, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The model's inputs, typed and complete with defaults; unknown parameters are left out.
+
+    Raises InvalidInputs with the first problem of every parameter that has one.
+    """
+    inputs: dict[str, Any] = {}
+    problems: list[str] = []
+    for parameter in model.items():
+        try:
+            inputs[parameter.id] = _read(parameter, parameters.get(parameter.id))
+        except _Refused as refused:
+            problems.append(f"Request parameter [{parameter.id}] {refused}")
+    if problems:
+        raise InvalidInputs(*problems)
+    return inputs
+
+
+def _read(parameter: Parameter, value: Any) -> Any:
+    if parameter.required and value is None:
+        raise _Refused("required")
+    if not parameter.required and (value is None or value == ""):
+        return parameter.default
+    if parameter.type in NUMERIC:
+        return _read_number(parameter, value)
+    return _read_text(parameter, value)
+
+
+def _read_number(parameter: Parameter, value: Any) -> int | float | str | None:
+    number = _as_number(value)
+    if number == 0 and parameter.zero_is_unset:
+        return parameter.default
+    if parameter.integer and not float(number).is_integer():
+        raise _Refused("must be an integer")
+    low, high = parameter.min, parameter.max
+    if (low is not None and number < low) or (high is not None and number > high):
+        raise _Refused(f"must be between {low} and {high}")
+    if parameter.multiple_of and number % parameter.multiple_of:
+        raise _Refused(f"must be a multiple of {parameter.multiple_of}")
+    return int(number) if parameter.integer else float(number)
+
+
+def _as_number(value: Any) -> int | float:
+    """A finite JSON number or numeric string as a number; true and false are none."""
+    if isinstance(value, str) and len(value) <= _LONGEST_NUMBER:
+        text = value.strip()
+        if _NUMBER.fullmatch(text):
+            value = int(text) if text.lstrip("+-").isdigit() else float(text)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _Refused("must be integer or float")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise _Refused("must be integer or float")
+    if isinstance(value, int) and abs(value) >= 10**_LONGEST_NUMBER:
+        return math.copysign(10.0**_LONGEST_NUMBER, value)
+    return value
+
+
+def _read_text(parameter: Parameter, value: Any) -> str:
+    if isinstance(value, bool):
+        value = "true" if value else "false"
+    elif isinstance(value, int | float):
+        value = str(value)
+    if not isinstance(value, str):
+        raise _Refused("must be a string")
+    allowed = [option.value for option in parameter.options]
+    if allowed and value not in allowed:
+        raise _Refused(f"must be one of {', '.join(allowed)}")
+    return value

@@ -1,0 +1,41 @@
+"""Accounts and projects: who asks, by which proof, within which limits."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Auth(StrEnum):
+    """How a project proves who it is."""
+
+    KEY = "key"
+    """The API key alone."""
+    SIGNATURE = "signature"
+    """The API key and a signature made with the secret."""
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """The owner of projects."""
+
+    id: int
+    uuid: str
+    name: str
+    suspended: bool
+
+
+class Project(msgspec.Struct, frozen=True, kw_only=True):
+    """A caller of the API. Its secret is not part of it: `storage.projects.secret_of` opens that."""
+
+    id: int
+    account: Account
+    name: str
+    auth: Auth
+    key: str
+    allowed_addresses: tuple[str, ...]
+    """IP addresses and networks in CIDR form; empty allows every address."""
+    max_concurrent: int | None
+    """How many of its tasks may be unfinished at once; None is no limit."""
+    weight: float
+    """Its part of the compute where projects compete."""
+    created: int
+    """Microseconds since the epoch."""

@@ -1,0 +1,179 @@
+"""The use cases that the API, the pages and the command line share.
+
+Knows the store, the bus and the catalogue; nothing of HTTP and nothing of engines.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from tintype.bus.protocol import KILL, WORK, Bus, task_subject
+from tintype.domain.catalogue import Catalogue, Model
+from tintype.domain.errors import AccountSuspended, NotPermitted, UnknownFile
+from tintype.domain.events import status_event
+from tintype.domain.inputs import read_inputs
+from tintype.domain.money import picodollars
+from tintype.domain.project import Project
+from tintype.domain.task import File, Idempotency, NewTask, Task, TaskName
+from tintype.domain.task_object import task_object
+from tintype.domain.tokens import new_token
+from tintype.storage import files, projects, tasks
+from tintype.storage.database import Database
+from tintype.storage.objects import Objects
+from tintype.storage.vault import Vault
+
+BAD_CALLBACK = "callbackUrl is not an absolute http(s) URL; no callback will be sent."
+
+
+def now() -> int:
+    """This moment, in microseconds since the epoch."""
+    return time.time_ns() // 1000
+
+
+class Service:
+    """Everything a caller can want of Tintype."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        bus: Bus,
+        objects: Objects,
+        vault: Vault,
+        catalogue: Catalogue,
+        public_url: str,
+    ) -> None:
+        self.database = database
+        self.bus = bus
+        self.objects = objects
+        self.vault = vault
+        self.catalogue = catalogue
+        self.public_url = public_url
+
+    # Who is asking
+
+    async def project_of(self, key: str) -> tuple[Project, str] | None:
+        """The project of an API key, with its secret; None if there is no such key."""
+        return await self.database.read(lambda connection: projects.by_key(connection, self.vault, key))
+
+    # Tasks
+
+    async def submit(
+        self,
+        project: Project,
+        model: Model,
+        parameters: Mapping[str, Any],
+        *,
+        callback_url: str = "",
+        billed_project_id: int | None = None,
+        idempotency_key: str = "",
+    ) -> Task:
+        """Accepts a task. When this returns, the task survives a power cut.
+
+        Raises InvalidInputs, NotPermitted, AccountSuspended, ProjectConcurrencyLimit, IdempotencyConflict.
+        """
+        if project.account.suspended:
+            raise AccountSuspended
+        inputs = read_inputs(model, parameters)
+        new = NewTask(
+            token=new_token(),
+            project_id=project.id,
+            billed_project_id=billed_project_id or project.id,
+            model=model.slug,
+            parameters=dict(parameters),
+            inputs=inputs,
+            callback_url=callback_url,
+            cps=picodollars(model.cps),
+            share=str(project.id),
+            weight=project.weight,
+            cost_estimate=float(inputs["width"]) * inputs["height"] * inputs["steps"],
+            debug_error="" if not callback_url or is_callback_url(callback_url) else BAD_CALLBACK,
+            max_concurrent=project.max_concurrent,
+        )
+        idempotency = (
+            Idempotency(key=idempotency_key, fingerprint=_fingerprint(new)) if idempotency_key else None
+        )
+
+        def accept(connection: Any) -> Task:
+            if new.billed_project_id != project.id and not projects.share_an_account(
+                connection, project.id, new.billed_project_id
+            ):
+                raise NotPermitted
+            return tasks.submit(connection, new, idempotency=idempotency, now=now())
+
+        task = await self.database.write(accept)
+        await self.bus.publish(WORK)
+        return task
+
+    async def read(self, project: Project, name: TaskName) -> Task:
+        """Raises UnknownTask, also for another project's."""
+        return await self.database.read(lambda connection: tasks.find(connection, project.id, name))
+
+    async def list_tasks(
+        self, project: Project, *, start: int, limit: int, ascending: bool, model_part: str
+    ) -> tuple[int, list[Task]]:
+        """How many of the project's tasks match, and one page of them."""
+        return await self.database.read(
+            lambda connection: tasks.list_tasks(
+                connection, project.id, start=start, limit=limit, ascending=ascending, model_part=model_part
+            )
+        )
+
+    async def cancel(self, project: Project, name: TaskName) -> Task:
+        """Ends a queued task. Raises UnknownTask, NotCancellable."""
+        return await self._end(lambda connection: tasks.cancel(connection, project.id, name, now=now()))
+
+    async def kill(self, project: Project, name: TaskName) -> Task:
+        """Ends a task that has not ended; its engine drops it before its next step.
+
+        Raises UnknownTask, NotKillable.
+        """
+        return await self._end(lambda connection: tasks.kill(connection, project.id, name, now=now()))
+
+    async def delete_files(self, project: Project, name: TaskName) -> None:
+        """Deletes a terminal task's files for good. Raises UnknownTaskOfFiles, TaskNotTerminal."""
+        keys = await self.database.write(
+            lambda connection: tasks.forget_files(connection, project.id, name, now=now())
+        )
+        for key in keys:
+            await self.objects.delete(key)
+
+    async def _end(self, change: Callable[[Any], Task]) -> Task:
+        task = await self.database.write(change)
+        await self.bus.publish(KILL, str(task.id).encode())
+        await self.bus.publish(task_subject(task.id), msgspec.msgpack.encode(status_event(task)))
+        return task
+
+    def show(self, task: Task) -> dict[str, Any]:
+        """The task as the wire shows it."""
+        return task_object(task, self.catalogue[task.model], self.public_url)
+
+    # Files
+
+    async def file(self, access_key: str, name: str) -> File:
+        """A stored file by its public name. Raises UnknownFile."""
+        file = await self.database.read(lambda connection: files.by_access_key(connection, access_key))
+        if file is None or file.name != name:
+            raise UnknownFile
+        return file
+
+
+def is_callback_url(text: str) -> bool:
+    """Whether a callback can be sent there: an absolute http(s) URL with a host."""
+    if any(character.isspace() for character in text):
+        return False
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _fingerprint(new: NewTask) -> str:
+    """A digest of what a Run asks: the model and its parameters, whatever the body's form was."""
+    asked = [new.model, new.billed_project_id, new.callback_url, new.parameters]
+    return hashlib.sha256(msgspec.json.encode(asked, order="sorted")).hexdigest()
