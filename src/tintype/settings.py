@@ -1,0 +1,178 @@
+"""Every knob of the service: typed, described, frozen. The only reader of the environment."""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, cast, get_type_hints
+from urllib.parse import urlsplit
+
+from tintype.domain.errors import BadSetting
+
+PREFIX = "TINTYPE_"
+CLIENT_NAMES = frozenset({"URL", "KEY", "SECRET"})
+"""Read by the command line when it talks to a server; not settings of the service."""
+
+HERE = Path(__file__).parent
+EMBEDDED_CHECKPOINT = HERE / "models" / "pictograms"
+
+
+def _knob(default: Any, description: str, *, secret: bool = False) -> Any:
+    return field(default=default, metadata={"description": description, "secret": secret}, repr=not secret)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The settings of one process. Each is the environment variable `TINTYPE_<NAME>`, or `<name>` in the
+    TOML file that `TINTYPE_CONFIG` names; the environment wins."""
+
+    data: Path = _knob(Path("data"), "Folder of everything that must survive: database, pictures, keys.")
+    host: str = _knob("127.0.0.1", "Address to listen on.")
+    port: int = _knob(8080, "Port to listen on.")
+    public_url: str = _knob(
+        "", "Base of every URL in answers, as callers reach the service. Default: http://HOST:PORT."
+    )
+    database_url: str = _knob(
+        "",
+        "sqlite:///PATH or postgresql://… Default: tintype.db in the data folder.",
+        secret=True,
+    )
+    bus_url: str = _knob("memory:", "memory: within one process, or nats://HOST:PORT between processes.")
+    files_url: str = _knob(
+        "", "Folder, or s3://BUCKET/PREFIX, of pictures and files. Default: files in the data folder."
+    )
+    s3_endpoint: str = _knob("", "Endpoint of an S3-compatible store; empty for the provider's own.")
+    s3_region: str = _knob("", "Region of the bucket.")
+    s3_access_key_id: str = _knob("", "Access key id for the bucket.", secret=True)
+    s3_secret_access_key: str = _knob("", "Secret access key for the bucket.", secret=True)
+    vault_key: str = _knob(
+        "",
+        "32 bytes in base64 that seal the projects' secrets. Default: the file vault.key in the data folder.",
+        secret=True,
+    )
+    bootstrap_key: str = _knob(
+        "", "API key of a signature project that must exist after the start (CI, containers).", secret=True
+    )
+    bootstrap_secret: str = _knob("", "The API secret that belongs to BOOTSTRAP_KEY.", secret=True)
+
+    weights: str = _knob(
+        str(EMBEDDED_CHECKPOINT),
+        "What draws: a folder or hub id in FLUX.2 format. Default: the embedded pictogram checkpoint.",
+    )
+    device: str = _knob("auto", "Where the engine computes: auto, cpu, cuda, cuda:1, mps.")
+    threads: int = _knob(0, "CPU threads of the engine; 0 for one per core.")
+    places: int = _knob(0, "How many tasks a worker holds at once; 0 to let the engine say.")
+    catalogue: Path = _knob(HERE / "models", "Folder of the model pages (*.toml).")
+
+    grace: float = _knob(30.0, "Seconds that running tasks have to finish after the first stop signal.")
+    heartbeat: float = _knob(2.0, "Seconds between a worker's signs of life.")
+    silence: float = _knob(15.0, "Seconds without a sign of life after which a worker counts as dead.")
+    max_body_mb: int = _knob(16, "Largest request body, in MiB, uploads of files apart.")
+    log_format: str = _knob("console", "console for people, json for machines.")
+    log_level: str = _knob("info", "debug, info, warning or error.")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data", self.data.expanduser().absolute())
+        for name, default in (
+            ("public_url", f"http://{_in_url(self.host)}:{self.port}"),
+            ("database_url", f"sqlite:///{self.data / 'tintype.db'}"),
+            ("files_url", str(self.data / "files")),
+        ):
+            if not getattr(self, name):
+                object.__setattr__(self, name, default)
+        object.__setattr__(self, "public_url", self.public_url.rstrip("/"))
+        _check(self)
+
+
+def _in_url(host: str) -> str:
+    if host in ("0.0.0.0", "::"):
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+def _check(settings: Settings) -> None:
+    def demand(name: str, *, holds: bool, problem: str) -> None:
+        if not holds:
+            raise BadSetting(name=PREFIX + name.upper(), problem=problem)
+
+    demand("port", holds=0 <= settings.port <= 65535, problem="must be between 0 and 65535")
+    parts = urlsplit(settings.public_url)
+    demand(
+        "public_url",
+        holds=parts.scheme in ("http", "https") and bool(parts.netloc),
+        problem=f"must be an absolute http(s) URL, not {settings.public_url!r}",
+    )
+    demand(
+        "bootstrap_secret",
+        holds=bool(settings.bootstrap_key) == bool(settings.bootstrap_secret),
+        problem=f"{PREFIX}BOOTSTRAP_KEY and {PREFIX}BOOTSTRAP_SECRET go together; one of them is missing",
+    )
+    demand("log_format", holds=settings.log_format in ("console", "json"), problem="must be console or json")
+    levels = ("debug", "info", "warning", "error")
+    demand("log_level", holds=settings.log_level in levels, problem=f"must be one of {', '.join(levels)}")
+    demand("threads", holds=settings.threads >= 0, problem="must not be negative")
+    demand("places", holds=settings.places >= 0, problem="must not be negative")
+    demand("grace", holds=settings.grace >= 0, problem="must not be negative")
+    demand("heartbeat", holds=settings.heartbeat > 0, problem="must be positive")
+    demand(
+        "silence",
+        holds=settings.silence >= 2 * settings.heartbeat,
+        problem=f"must be at least twice {PREFIX}HEARTBEAT",
+    )
+    demand("max_body_mb", holds=settings.max_body_mb >= 1, problem="must be at least 1")
+
+
+def read_settings(
+    environment: Mapping[str, str] | None = None, *, overrides: Mapping[str, Any] | None = None
+) -> Settings:
+    """Settings from, in rising order: defaults, the TOML file, the environment, `overrides`.
+
+    Raises BadSetting with the name and what would be right.
+    """
+    environment = os.environ if environment is None else environment
+    values = dict(_from_file(environment.get(f"{PREFIX}CONFIG", "")))
+    for variable, text in environment.items():
+        name = variable.removeprefix(PREFIX)
+        if variable.startswith(PREFIX) and name not in CLIENT_NAMES | {"CONFIG"} and text != "":
+            values[variable] = text
+    parsed = {_known(name).name: _parse(name, value) for name, value in values.items()}
+    given = {name: value for name, value in (overrides or {}).items() if value is not None}
+    return Settings(**(parsed | given))
+
+
+def _from_file(path: str) -> Mapping[str, Any]:
+    if not path:
+        return {}
+    try:
+        return tomllib.loads(Path(path).expanduser().read_text("utf-8"))
+    except (OSError, ValueError) as problem:
+        raise BadSetting(name=f"{PREFIX}CONFIG", problem=f"cannot read {path}: {problem}") from problem
+
+
+def knobs() -> tuple[Field[Any], ...]:
+    """The fields of Settings, each with `description` and `secret` in its metadata."""
+    return fields(Settings)
+
+
+def _known(name: str) -> Field[Any]:
+    by_name = {knob.name: knob for knob in knobs()}
+    wanted = name.removeprefix(PREFIX).lower()
+    if wanted in by_name:
+        return by_name[wanted]
+    close = difflib.get_close_matches(wanted, by_name, n=1)
+    hint = f"; did you mean {PREFIX}{close[0].upper()}?" if close else ""
+    raise BadSetting(name=name, problem=f"is not a setting{hint}")
+
+
+def _parse(name: str, value: Any) -> Any:
+    knob = _known(name)
+    kind = cast(type, get_type_hints(Settings)[knob.name])
+    try:
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise ValueError
+        return kind(value)
+    except ValueError:
+        words = {int: "a whole number", float: "a number"}.get(kind, "a text")
+        raise BadSetting(name=name, problem=f"must be {words}, not {value!r}") from None
