@@ -18,7 +18,7 @@ class _Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 # Commands: worker → host
 
 
-class Job(_Message, tag="job"):
+class Job(_Message, frozen=True, tag="job"):
     """One picture to draw. The picture is a function of these fields and the checkpoint alone.
 
     `id` names the job in events; `share` names whoever the job's compute is charged to: the engine
@@ -41,13 +41,13 @@ class Job(_Message, tag="job"):
     weight: float = 1.0
 
 
-class Drop(_Message, tag="drop"):
+class Drop(_Message, frozen=True, tag="drop"):
     """Stop the job before its next step. Unknown ids are ignored; `Dropped` answers known ones."""
 
     id: str
 
 
-class Stop(_Message, tag="stop"):
+class Stop(_Message, frozen=True, tag="stop"):
     """Finish what has been admitted, then exit with status 0."""
 
 
@@ -57,7 +57,7 @@ Command = Job | Drop | Stop
 # Events: host → worker
 
 
-class Ready(_Message, tag="ready"):
+class Ready(_Message, frozen=True, tag="ready"):
     """The checkpoint is loaded; jobs may come."""
 
     checkpoint: str
@@ -68,19 +68,19 @@ class Ready(_Message, tag="ready"):
     versions: dict[str, str]
 
 
-class Broken(_Message, tag="broken"):
+class Broken(_Message, frozen=True, tag="broken"):
     """The host cannot serve (missing or damaged checkpoint, no device) and exits with status 1."""
 
     reason: str
 
 
-class Started(_Message, tag="started"):
+class Started(_Message, frozen=True, tag="started"):
     """The job's first step begins."""
 
     id: str
 
 
-class Progress(_Message, tag="progress"):
+class Progress(_Message, frozen=True, tag="progress"):
     """A step of the job is done."""
 
     id: str
@@ -91,7 +91,7 @@ class Progress(_Message, tag="progress"):
     """Seconds since the job started."""
 
 
-class Drawn(_Message, tag="drawn"):
+class Drawn(_Message, frozen=True, tag="drawn"):
     """The job's picture, encoded."""
 
     id: str
@@ -103,14 +103,14 @@ class Drawn(_Message, tag="drawn"):
     """Seconds from admission to the encoded picture."""
 
 
-class Failed(_Message, tag="failed"):
+class Failed(_Message, frozen=True, tag="failed"):
     """The job cannot be drawn; others are unaffected."""
 
     id: str
     reason: str
 
 
-class Dropped(_Message, tag="dropped"):
+class Dropped(_Message, frozen=True, tag="dropped"):
     """The job has left the engine because of a `Drop`; nothing more is heard of it."""
 
     id: str

@@ -1,0 +1,85 @@
+"""An engine that draws nothing: every picture is plain grey, and done in one step.
+
+For measuring everything around the engine (`--weights blank:`). It speaks the same protocol, and its
+pictures carry the same metadata as drawn ones, so that nothing around it can tell, but it is no model
+and never stands in for one. Imports no tensor library.
+"""
+
+import functools
+import io
+import time
+import zlib
+from collections.abc import Sequence
+
+import tintype
+from tintype.engine.engine import Denoised, check
+from tintype.engine.images.metadata import describe, jpeg_exif, png_texts
+from tintype.engine.images.png import png
+from tintype.engine.protocol import Drawn, Failed, Job, JobEvent, Progress, Ready, Started
+
+NAME = "blank"
+_GREY = 0xEE
+
+
+class BlankEngine:
+    """Implements `tintype.engine.engine.Engine`."""
+
+    def __init__(self, *, places: int = 64) -> None:
+        self._places = places
+        self._waiting: dict[str, tuple[Job, float]] = {}
+        self._versions = {"tintype": tintype.__version__}
+
+    def ready(self) -> Ready:
+        return Ready(checkpoint=NAME, device="none", places=self._places, versions=self._versions)
+
+    @property
+    def idle(self) -> bool:
+        return not self._waiting
+
+    def admit(self, job: Job) -> None:
+        check(job)
+        self._waiting.setdefault(job.id, (job, time.monotonic()))
+
+    def step(self) -> Sequence[JobEvent | Denoised]:
+        if self.idle:
+            return ()
+        job, admitted = self._waiting.pop(next(iter(self._waiting)))
+        return (
+            Started(id=job.id),
+            Progress(id=job.id, step=job.steps, steps=job.steps, elapsed=0.0),
+            Denoised(job=job, latents=None, admitted=admitted),
+        )
+
+    def drop(self, job_id: str) -> bool:
+        return self._waiting.pop(job_id, None) is not None
+
+    def finish(self, denoised: Denoised) -> Drawn | Failed:
+        job = denoised.job
+        metadata = describe(job, checkpoint=NAME, versions=self._versions)
+        if job.output_format == "png":
+            image = png(job.width, job.height, _rows(job.width, job.height), png_texts(metadata))
+        else:
+            image = _jpeg(job.width, job.height, jpeg_exif(metadata))
+        return Drawn(
+            id=job.id,
+            image=image,
+            content_type=f"image/{job.output_format}",
+            width=job.width,
+            height=job.height,
+            elapsed=time.monotonic() - denoised.admitted,
+        )
+
+
+@functools.lru_cache(maxsize=64)
+def _rows(width: int, height: int) -> bytes:
+    """The zlib stream of unfiltered rows."""
+    row = b"\0" + bytes([_GREY]) * (3 * width)
+    return zlib.compress(row * height)
+
+
+def _jpeg(width: int, height: int, exif: bytes) -> bytes:
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.new("RGB", (width, height), (_GREY,) * 3).save(stream, "JPEG", quality=95, exif=exif)
+    return stream.getvalue()

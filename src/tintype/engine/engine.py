@@ -1,0 +1,79 @@
+"""What a host expects of an engine, and which jobs can be drawn at all.
+
+Knows requests and pixels, nothing of processes or pipes. Imports no tensor library.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tintype.engine.protocol import Drawn, Failed, Job, JobEvent, Ready
+
+SIDES = range(64, 2048 + 1, 16)
+SEEDS = range(2**32)
+LONGEST_SCHEDULE = 1000
+
+
+@dataclass(frozen=True)
+class Denoised:
+    """All steps of the job are done; `Engine.finish` makes its picture."""
+
+    job: Job
+    latents: Any
+    admitted: float
+    """Seconds on the monotonic clock."""
+
+
+class Engine(Protocol):
+    """Draws any number of jobs, a step at a time.
+
+    `admit`, `step` and `drop` belong to one thread, `finish` may run on another one beside it.
+    """
+
+    def ready(self) -> Ready:
+        """What there is to know about an engine that has loaded."""
+        ...
+
+    @property
+    def idle(self) -> bool:
+        """No job waits for a step."""
+        ...
+
+    def admit(self, job: Job) -> None:
+        """The job takes part from the next step on. Raises `BadJob` if it cannot be drawn."""
+        ...
+
+    def step(self) -> Sequence[JobEvent | Denoised]:
+        """One denoising step for one group of jobs; nothing when idle."""
+        ...
+
+    def drop(self, job_id: str) -> bool:
+        """The job leaves before the next step; False if no such job waits for a step."""
+        ...
+
+    def finish(self, denoised: Denoised) -> Drawn | Failed:
+        """Decode and encode the picture of a job that has done its steps."""
+        ...
+
+
+class BadJob(ValueError):
+    """A job that cannot be drawn; the message says why."""
+
+
+def check(job: Job) -> None:
+    """Raises `BadJob` with every reason why the job's fields cannot be drawn."""
+    problems = [
+        problem
+        for possible, problem in (
+            (job.width in SIDES, f"width {job.width} is not a multiple of 16 from 64 to 2048"),
+            (job.height in SIDES, f"height {job.height} is not a multiple of 16 from 64 to 2048"),
+            (1 <= job.steps <= LONGEST_SCHEDULE, f"steps {job.steps} is not from 1 to 1000"),
+            (math.isfinite(job.guidance), f"guidance {job.guidance} is not a finite number"),
+            (job.seed in SEEDS, f"seed {job.seed} is not from 0 to 4294967295"),
+            (0 < job.weight < math.inf, f"weight {job.weight} is not a positive number"),
+        )
+        if not possible
+    ]
+    if problems:
+        raise BadJob("; ".join(problems))

@@ -1,0 +1,1 @@
+"""Pictures as files: encoding, and what is written beside the pixels."""

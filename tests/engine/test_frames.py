@@ -1,0 +1,78 @@
+import asyncio
+import io
+import struct
+
+import msgspec
+import pytest
+
+from tintype.engine.frames import (
+    LARGEST_FRAME,
+    FrameError,
+    decode_command,
+    decode_event,
+    frame,
+    read_frame,
+    receive_frame,
+)
+from tintype.engine.protocol import Drawn, Stop
+
+from .jobs import job
+
+pytestmark = pytest.mark.anyio
+
+
+def test_a_message_comes_out_as_it_went_in() -> None:
+    command = job(prompt="ein Käse 🧀")
+    stream = io.BytesIO(frame(command) + frame(Stop()))
+
+    payloads = [read_frame(stream), read_frame(stream), read_frame(stream)]
+
+    assert payloads[0] is not None
+    assert decode_command(payloads[0]) == command
+    assert payloads[1] is not None
+    assert decode_command(payloads[1]) == Stop()
+    assert payloads[2] is None
+
+
+async def test_both_ends_speak_the_same_bytes() -> None:
+    event = Drawn(id="1", image=b"\0" * 99, content_type="image/png", width=1, height=1, elapsed=0.5)
+    reader = asyncio.StreamReader()
+    reader.feed_data(frame(event))
+    reader.feed_eof()
+
+    payload = await receive_frame(reader)
+
+    assert payload is not None
+    assert decode_event(payload) == event
+    assert await receive_frame(reader) is None
+
+
+@pytest.mark.parametrize("length", [1, 3, 4, 5, 20])
+async def test_a_frame_cut_short_is_an_error_and_not_an_end(length: int) -> None:
+    cut = frame(job())[:length]
+    reader = asyncio.StreamReader()
+    reader.feed_data(cut)
+    reader.feed_eof()
+
+    with pytest.raises(FrameError, match="the stream ended"):
+        read_frame(io.BytesIO(cut))
+    with pytest.raises(FrameError, match="the stream ended"):
+        await receive_frame(reader)
+
+
+async def test_a_frame_over_the_limit_is_refused_before_it_is_read() -> None:
+    head = struct.pack(">I", LARGEST_FRAME + 1)
+    reader = asyncio.StreamReader()
+    reader.feed_data(head)
+
+    with pytest.raises(FrameError, match="exceeds the limit"):
+        read_frame(io.BytesIO(head))
+    with pytest.raises(FrameError, match="exceeds the limit"):
+        await receive_frame(reader)
+
+
+def test_an_event_is_no_command() -> None:
+    payload = frame(Drawn(id="1", image=b"", content_type="", width=1, height=1, elapsed=0.0))[4:]
+
+    with pytest.raises(msgspec.ValidationError):
+        decode_command(payload)
