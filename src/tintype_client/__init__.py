@@ -1,1 +1,37 @@
 """The Python SDK of Tintype; talks to a server, never imports one."""
+
+from tintype_client.async_client import AsyncClient
+from tintype_client.client import Client
+from tintype_client.errors import (
+    ClientError,
+    NotFinished,
+    Problem,
+    Refused,
+    ServerFault,
+    TaskCancelled,
+    TaskFailed,
+    TooManyRequests,
+    Unauthorized,
+    Unreachable,
+)
+from tintype_client.tasks import Output, Page, Progress, Task, Ticket
+
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "ClientError",
+    "NotFinished",
+    "Output",
+    "Page",
+    "Problem",
+    "Progress",
+    "Refused",
+    "ServerFault",
+    "Task",
+    "TaskCancelled",
+    "TaskFailed",
+    "Ticket",
+    "TooManyRequests",
+    "Unauthorized",
+    "Unreachable",
+]

@@ -1,0 +1,99 @@
+"""The client for asynchronous code, on asyncio or trio."""
+
+from types import TracebackType
+from typing import Any, Self
+
+import anyio
+import httpx2
+
+from tintype_client.calls import Calls
+from tintype_client.client import TIMEOUT, answer_of, unreachable
+from tintype_client.credentials import Credentials
+from tintype_client.errors import Unreachable
+from tintype_client.exchange import Answer, Pause, Send, Steps, T
+from tintype_client.tasks import Output, Page, Task, TaskName, Ticket
+from tintype_client.waiting import OnProgress, follow
+
+
+class AsyncClient:
+    """`Client`, awaited."""
+
+    def __init__(self, base_url: str, key: str, secret: str | None = None) -> None:
+        self._calls = Calls(base_url=base_url, credentials=Credentials(key=key, secret=secret))
+        self._http = httpx2.AsyncClient(timeout=TIMEOUT)
+
+    async def run(self, model: str, *, idempotency_key: str | None = None, **inputs: Any) -> Ticket:
+        """Starts a task of `owner/model` and returns its names at once."""
+        return await self._perform(self._calls.run(model, inputs, idempotency_key=idempotency_key))
+
+    async def task(self, name: TaskName) -> Task:
+        """The task as it is now."""
+        return await self._perform(self._calls.task(name))
+
+    async def wait(
+        self, name: TaskName, on_progress: OnProgress | None = None, *, within: float | None = None
+    ) -> Task:
+        """The task when it has ended, in whatever way. Raises NotFinished after `within` seconds."""
+        return await self._perform(follow(self._calls, name, on_progress=on_progress, within=within))
+
+    async def cancel(self, name: TaskName) -> Task:
+        """Ends a queued task. Refused once it has left the queue."""
+        return await self._perform(self._calls.cancel(name))
+
+    async def kill(self, name: TaskName) -> Task:
+        """Ends a task that has not ended."""
+        return await self._perform(self._calls.kill(name))
+
+    async def list(
+        self, *, start: int = 0, limit: int = 20, model: str = "", ascending: bool = False
+    ) -> Page:
+        """The project's tasks, newest first unless `ascending`; `model` is a part of the model's name."""
+        steps = self._calls.list(start=start, limit=limit, model=model, ascending=ascending)
+        return await self._perform(steps)
+
+    async def delete_files(self, name: TaskName) -> None:
+        """Deletes the pictures of a terminal task for good."""
+        await self._perform(self._calls.delete_files(name))
+
+    async def download(self, output: Output | str) -> bytes:
+        """A picture's bytes."""
+        return await self._perform(self._calls.download(output))
+
+    async def close(self) -> None:
+        """Gives the connections back. Also done on leaving `async with AsyncClient(…)`."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _perform(self, steps: Steps[T]) -> T:
+        try:
+            step = next(steps)
+            while True:
+                if isinstance(step, Pause):
+                    await anyio.sleep(step.seconds)
+                    step = steps.send(None)
+                    continue
+                try:
+                    answer = await self._exchange(step)
+                except Unreachable as problem:
+                    step = steps.throw(problem)
+                else:
+                    step = steps.send(answer)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    async def _exchange(self, request: Send) -> Answer:
+        try:
+            response = await self._http.request(
+                request.method, request.url, headers=dict(request.headers), content=request.body
+            )
+        except (httpx2.TransportError, httpx2.InvalidURL) as problem:
+            raise Unreachable(unreachable(request, problem)) from problem
+        return answer_of(response)

@@ -1,0 +1,120 @@
+"""The calls of the protocol, as steps. The one place that knows paths and bodies."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import msgspec
+
+from tintype_client.answers import read
+from tintype_client.credentials import Credentials
+from tintype_client.errors import Refused, ServerFault
+from tintype_client.exchange import Answer, Send, Steps, send
+from tintype_client.retry import retrying
+from tintype_client.tasks import Output, Page, Task, TaskName, Ticket
+
+T = TypeVar("T")
+
+
+class Calls:
+    """Everything a project may ask of one server."""
+
+    def __init__(self, *, base_url: str, credentials: Credentials) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._credentials = credentials
+
+    def run(
+        self, model: str, inputs: Mapping[str, Any], *, idempotency_key: str | None = None
+    ) -> Steps[Ticket]:
+        """Starts a task, exactly once even if the connection breaks: the call carries an Idempotency-Key."""
+        owner, _, name = model.partition("/")
+        path = f"/v1/Run/{quote(owner, safe='')}/{quote(name, safe='')}"
+        headers = {"idempotency-key": idempotency_key or str(uuid.uuid4())}
+        return self._post(path, inputs, Ticket, headers=headers)
+
+    def task(self, name: TaskName) -> Steps[Task]:
+        """The task as it is now."""
+        return self._one("/v1/Task/Detail", name)
+
+    def cancel(self, name: TaskName) -> Steps[Task]:
+        """Ends a queued task. Refused once it has left the queue."""
+        return self._one("/v1/Task/Cancel", name)
+
+    def kill(self, name: TaskName) -> Steps[Task]:
+        """Ends a task in any state but a terminal one."""
+        return self._one("/v1/Task/Kill", name)
+
+    def list(
+        self, *, start: int = 0, limit: int = 20, model: str = "", ascending: bool = False
+    ) -> Steps[Page]:
+        """The project's tasks, newest first unless `ascending`."""
+        body = {
+            "start": str(start),
+            "limit": str(limit),
+            "modelName": model,
+            "order": "ASC" if ascending else "DESC",
+        }
+        return self._post("/v1/Task/List", body, Page)
+
+    def delete_files(self, name: TaskName) -> Steps[None]:
+        """Deletes the pictures of a terminal task for good."""
+        yield from self._post("/v1/Task/InputOutputDelete", named(name), msgspec.Raw)
+
+    def download(self, output: Output | str) -> Steps[bytes]:
+        """A picture's bytes. No credentials are sent: the address is the authority."""
+        url = output if isinstance(output, str) else output.url
+
+        def fetch() -> Steps[bytes]:
+            answer = yield from send(Send(method="GET", url=url))
+            if answer.status == 200:
+                return answer.body
+            return _no_file(answer)
+
+        return retrying(fetch)
+
+    def _one(self, path: str, name: TaskName) -> Steps[Task]:
+        page = yield from self._post(path, named(name), _Tasks)
+        return page.tasklist[0]
+
+    def _post(
+        self, path: str, body: Mapping[str, Any], kind: type[T], *, headers: Mapping[str, str] | None = None
+    ) -> Steps[T]:
+        content = msgspec.json.encode(body)
+
+        def call() -> Steps[T]:
+            answer = yield from send(
+                Send(
+                    method="POST",
+                    url=self._base_url + path,
+                    headers={
+                        "content-type": "application/json",
+                        **self._credentials.headers(),
+                        **(headers or {}),
+                    },
+                    body=content,
+                )
+            )
+            return read(answer, kind)
+
+        return retrying(call)
+
+
+class _Tasks(msgspec.Struct, frozen=True):
+    """The part of a Detail, Cancel or Kill answer that counts."""
+
+    tasklist: tuple[Task, ...]
+
+
+def named(name: TaskName) -> dict[str, str]:
+    """The body that names a task. Digits are an id, anything else is a token."""
+    if isinstance(name, str):
+        return {"taskid" if name.isdigit() else "tasktoken": name}
+    return {"tasktoken": name.token}
+
+
+def _no_file(answer: Answer) -> bytes:
+    if answer.status >= 500:
+        raise ServerFault(f"no picture came (HTTP {answer.status})", http_status=answer.status)
+    read(answer, msgspec.Raw)
+    raise Refused((), http_status=answer.status)

@@ -1,0 +1,116 @@
+"""The client for ordinary code."""
+
+import time
+from types import TracebackType
+from typing import Any, Self
+
+import httpx2
+
+from tintype_client.calls import Calls
+from tintype_client.credentials import Credentials
+from tintype_client.errors import Unreachable
+from tintype_client.exchange import Answer, Pause, Send, Steps, T
+from tintype_client.tasks import Output, Page, Task, TaskName, Ticket
+from tintype_client.waiting import OnProgress, follow
+
+TIMEOUT = httpx2.Timeout(30.0, connect=5.0)
+
+
+class Client:
+    """Talks to one server for one project.
+
+    A call raises Refused (Unauthorized, TooManyRequests) when the server says no, Unreachable when no
+    answer comes, and ServerFault when the answer makes no sense.
+    """
+
+    def __init__(self, base_url: str, key: str, secret: str | None = None) -> None:
+        self._calls = Calls(base_url=base_url, credentials=Credentials(key=key, secret=secret))
+        self._http = httpx2.Client(timeout=TIMEOUT)
+
+    def run(self, model: str, *, idempotency_key: str | None = None, **inputs: Any) -> Ticket:
+        """Starts a task of `owner/model` and returns its names at once."""
+        return self._perform(self._calls.run(model, inputs, idempotency_key=idempotency_key))
+
+    def task(self, name: TaskName) -> Task:
+        """The task as it is now."""
+        return self._perform(self._calls.task(name))
+
+    def wait(
+        self, name: TaskName, on_progress: OnProgress | None = None, *, within: float | None = None
+    ) -> Task:
+        """The task when it has ended, in whatever way: see `Task.succeeded` and `Task.output`.
+
+        Raises NotFinished after `within` seconds.
+        """
+        return self._perform(follow(self._calls, name, on_progress=on_progress, within=within))
+
+    def cancel(self, name: TaskName) -> Task:
+        """Ends a queued task. Refused once it has left the queue."""
+        return self._perform(self._calls.cancel(name))
+
+    def kill(self, name: TaskName) -> Task:
+        """Ends a task that has not ended."""
+        return self._perform(self._calls.kill(name))
+
+    def list(self, *, start: int = 0, limit: int = 20, model: str = "", ascending: bool = False) -> Page:
+        """The project's tasks, newest first unless `ascending`; `model` is a part of the model's name."""
+        return self._perform(self._calls.list(start=start, limit=limit, model=model, ascending=ascending))
+
+    def delete_files(self, name: TaskName) -> None:
+        """Deletes the pictures of a terminal task for good."""
+        self._perform(self._calls.delete_files(name))
+
+    def download(self, output: Output | str) -> bytes:
+        """A picture's bytes."""
+        return self._perform(self._calls.download(output))
+
+    def close(self) -> None:
+        """Gives the connections back. Also done on leaving `with Client(…)`."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _perform(self, steps: Steps[T]) -> T:
+        try:
+            step = next(steps)
+            while True:
+                if isinstance(step, Pause):
+                    time.sleep(step.seconds)
+                    step = steps.send(None)
+                    continue
+                try:
+                    answer = self._exchange(step)
+                except Unreachable as problem:
+                    step = steps.throw(problem)
+                else:
+                    step = steps.send(answer)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    def _exchange(self, request: Send) -> Answer:
+        try:
+            response = self._http.request(
+                request.method, request.url, headers=dict(request.headers), content=request.body
+            )
+        except (httpx2.TransportError, httpx2.InvalidURL) as problem:
+            raise Unreachable(unreachable(request, problem)) from problem
+        return answer_of(response)
+
+
+def answer_of(response: httpx2.Response) -> Answer:
+    """The response, as far as it matters."""
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(status=response.status_code, headers=headers, body=response.content)
+
+
+def unreachable(request: Send, problem: Exception) -> str:
+    """A sentence for people."""
+    reason = str(problem) or type(problem).__name__
+    return f"no answer from {request.url.split('/v1/')[0]}: {reason}"
