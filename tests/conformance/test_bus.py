@@ -194,14 +194,14 @@ async def test_opening_waits_for_a_server_that_starts_later() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["", "memory", "redis://localhost", "nats://", "nats://a:b:c", "nats://a,http://b"]
+    "url", ["", "memory", "redis://:hunter2@cache", "nats://", "nats://a:b:c", "nats://a,http://b"]
 )
-async def test_a_bad_url_is_refused_without_being_repeated(url: str) -> None:
-    with pytest.raises(BadSetting) as refused:
+async def test_a_bad_url_is_refused_without_repeating_its_password(url: str) -> None:
+    with pytest.raises(BadSetting, match=r"^TINTYPE_BUS_URL: expected memory: or nats://") as refused:
         async with open_bus(url):
             pass
 
-    assert "TINTYPE_BUS_URL: expected memory: or nats://" in str(refused.value)
+    assert "hunter2" not in str(refused.value)
 
 
 async def publish_until_heard(bus: Bus, news: AsyncIterator[bytes]) -> bytes:
