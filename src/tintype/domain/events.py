@@ -4,7 +4,11 @@ from typing import Any
 
 import msgspec
 
+from tintype.domain.lifecycle import Status
 from tintype.domain.task import Task
+
+ROOM = 1000
+"""Sequence numbers between two statuses of a task, for events that are told but not stored."""
 
 
 class TaskEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,12 +30,23 @@ def status_event(task: Task, message: Any = None) -> TaskEvent:
     return TaskEvent(
         task_id=task.id,
         token=task.token,
-        sequence=task.sequence,
+        sequence=task.sequence * ROOM,
         type=task.status,
         message=message,
         success=task.succeeded if task.status.is_terminal else None,
         terminal=task.status.is_terminal,
         exit_code=task.exit_code,
+    )
+
+
+def progress_event(task: Task, number: int, message: Any) -> TaskEvent:
+    """The `number`-th event (1..999) told of a task since it reached its present status, task_output."""
+    return TaskEvent(
+        task_id=task.id,
+        token=task.token,
+        sequence=task.sequence * ROOM + number,
+        type=Status.OUTPUT,
+        message=message,
     )
 
 
