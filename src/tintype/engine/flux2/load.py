@@ -1,13 +1,51 @@
-"""Weights in, engine out."""
+"""Weights in, engine out: the device, its number format, and how much it draws at once."""
 
-from pathlib import Path
+from importlib.metadata import version
 
+import torch
+
+import tintype
 from tintype.domain.errors import BadCheckpoint
 from tintype.engine.engine import Engine
+from tintype.engine.flux2.checkpoint import open_checkpoint
+from tintype.engine.flux2.engine import Flux2Engine
+
+_PLACES = 16
+_MAX_ROWS = 32
+_CPU_TOKENS = 1024
+_GPU_TOKENS = 16384
 
 
 def load_engine(weights: str, *, device: str, threads: int, places: int) -> Engine:
-    """Raises `BadCheckpoint`."""
-    if not Path(weights).is_dir():
-        raise BadCheckpoint(path=weights, problem="there is no such folder")
-    raise BadCheckpoint(path=weights, problem="drawing with weights is not built yet")
+    """An engine for the checkpoint; 0 threads or places leave the choice here.
+
+    Raises `BadCheckpoint`, also when the device is not there.
+    """
+    if threads:
+        torch.set_num_threads(threads)
+    chosen = _device(weights, device)
+    on_cpu = chosen.type == "cpu"
+    dtype = torch.float32 if on_cpu else torch.bfloat16
+    return Flux2Engine(
+        open_checkpoint(weights, device=chosen, dtype=dtype),
+        places=places or _PLACES,
+        max_rows=_MAX_ROWS,
+        max_tokens=_CPU_TOKENS if on_cpu else _GPU_TOKENS,
+        versions=_versions(),
+    )
+
+
+def _device(weights: str, name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(1, device=name)
+        return torch.device(name)
+    except (RuntimeError, AssertionError) as error:
+        problem = f"there is no device {name} here"
+        raise BadCheckpoint(path=weights, problem=problem) from error
+
+
+def _versions() -> dict[str, str]:
+    libraries = ("diffusers", "torch", "transformers")
+    return {"tintype": tintype.__version__, **{name: version(name) for name in libraries}}

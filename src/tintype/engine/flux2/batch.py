@@ -1,0 +1,108 @@
+"""Jobs of one canvas that step together: one forward pass, each at its own sigma, guidance and seed."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tintype.engine.flux2.canvas import Canvas
+from tintype.engine.protocol import Job
+
+
+@dataclass(eq=False)
+class Run:
+    """A job under way."""
+
+    job: Job
+    canvas: Canvas
+    embedding: Tensor
+    """(length, dimensions)."""
+    latents: Tensor
+    """(tokens, channels), float32. Stale while a batch holds the run."""
+    sigmas: list[float]
+    """steps + 1 of them."""
+    guided: bool
+    """Takes a second row in the batch, against the empty prompt."""
+    step: int = 0
+    admitted: float = field(default_factory=time.monotonic)
+    started: float | None = None
+
+    @property
+    def done(self) -> bool:
+        return self.step == self.job.steps
+
+
+@dataclass(frozen=True)
+class Positions:
+    """Where the tokens are: (tokens, 4) each, on the device."""
+
+    image: Tensor
+    text: Tensor
+
+
+class Batch:
+    """Tensors are laid out once for a membership and used for every step it lasts.
+
+    Rows are the jobs with their prompts, then once more the guided ones with the empty prompt.
+    """
+
+    def __init__(
+        self, runs: Sequence[Run], *, empty: Tensor, positions: Positions, embedded_guidance: bool
+    ) -> None:
+        self.runs = list(runs)
+        self._positions = positions
+        self._latents = torch.stack([run.latents for run in runs])
+        guided = [index for index, run in enumerate(runs) if run.guided]
+        device = self._latents.device
+        self._guided = torch.tensor(guided, device=device) if guided else None
+        self._all_guided = len(guided) == len(self.runs)
+        embeddings = torch.stack([run.embedding for run in runs])
+        self._embeddings = torch.cat([embeddings, empty.expand(len(guided), -1, -1)])
+        strengths = torch.tensor([run.job.guidance for run in runs], device=device)
+        self._strength = strengths[guided].view(-1, 1, 1)
+        self._guidance = strengths if embedded_guidance else None
+
+    def holds(self, runs: Sequence[Run]) -> bool:
+        return self.runs == runs
+
+    def release(self) -> None:
+        """Give every run its own latents back."""
+        for run, latents in zip(self.runs, self._latents, strict=True):
+            run.latents = latents
+
+    def step(self, transformer: Any) -> None:
+        """One Euler step: x + (sigma' - sigma) · v. If it raises, nothing has changed."""
+        steps = [(run.sigmas[run.step], run.sigmas[run.step + 1]) for run in self.runs]
+        device = self._latents.device
+        sigmas = torch.tensor(steps, dtype=torch.float32, device=device)
+        velocity = self._velocity(transformer, sigmas[:, 0])
+        self._latents = self._latents + (sigmas[:, 1] - sigmas[:, 0]).view(-1, 1, 1) * velocity
+        for run in self.runs:
+            run.step += 1
+
+    def _velocity(self, transformer: Any, sigmas: Tensor) -> Tensor:
+        """(batch, tokens, channels), float32: guided as in https://arxiv.org/abs/2207.12598."""
+        latents = self._latents
+        if self._guided is not None:
+            latents = torch.cat([latents, latents[self._guided]])
+            sigmas = torch.cat([sigmas, sigmas[self._guided]])
+        predicted: Tensor = transformer(
+            hidden_states=latents.to(self._embeddings.dtype),
+            timestep=sigmas,
+            guidance=self._guidance,
+            encoder_hidden_states=self._embeddings,
+            txt_ids=self._positions.text,
+            img_ids=self._positions.image,
+            return_dict=False,
+        )[0].float()
+        if self._guided is None:
+            return predicted
+        count = len(self.runs)
+        velocity, unguided = predicted[:count], predicted[count:]
+        if self._all_guided:
+            return unguided + self._strength * (velocity - unguided)
+        velocity[self._guided] = unguided + self._strength * (velocity[self._guided] - unguided)
+        return velocity

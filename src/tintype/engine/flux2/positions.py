@@ -1,0 +1,31 @@
+"""Rotary embeddings, computed once per canvas instead of once per forward."""
+
+from collections import OrderedDict
+from typing import Any
+
+from torch import Tensor, nn
+
+_KEPT = 64
+
+Rotary = tuple[Tensor, Tensor]
+
+
+class RememberedPositions(nn.Module):
+    """Stands in for the transformer's `pos_embed`; remembers the last position tensors by identity.
+
+    Positions are never changed in place, and are kept alive here, so identity means equality.
+    """
+
+    def __init__(self, embed: Any) -> None:
+        super().__init__()
+        self._embed = embed
+        self._known: OrderedDict[int, tuple[Tensor, Rotary]] = OrderedDict()
+
+    def forward(self, positions: Tensor) -> Rotary:
+        """(tokens, axes) → cosines and sines, (tokens, head dimensions) each."""
+        known = self._known.get(id(positions))
+        if known is None:
+            known = self._known[id(positions)] = (positions, self._embed(positions))
+            if len(self._known) > _KEPT:
+                self._known.popitem(last=False)
+        return known[1]
