@@ -1,0 +1,206 @@
+"""The tables. Their constraints repeat the lifecycle, so that an impossible row cannot be written."""
+
+from collections.abc import Iterable
+from itertools import combinations
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from tintype.domain.lifecycle import LEASED, LOST_ATTEMPTS_ALLOWED, TERMINAL, Status
+from tintype.domain.task import Moments
+from tintype.storage.columns import Id, Json, Moment, Words
+
+MOMENTS = tuple(field.name for field in msgspec.structs.fields(Moments))
+"""The moments of a task in the order that they must keep; each has a column `{name}_time`."""
+
+
+def one_of(statuses: Iterable[Status]) -> str:
+    """`status IN (…)` as SQL text, since a bound parameter would hide it from the partial indexes."""
+    listed = ", ".join(f"'{status.value}'" for status in Status if status in set(statuses))
+    return f"status IN ({listed})"
+
+
+IS_QUEUED = "status = 'task_queue'"
+IS_LEASED = one_of(LEASED)
+IS_UNFINISHED = one_of(set(Status) - TERMINAL)
+
+_IN_ORDER = " AND ".join(
+    f"({earlier}_time = 0 OR {later}_time = 0 OR {earlier}_time <= {later}_time)"
+    for earlier, later in combinations(MOMENTS, 2)
+)
+_UNTOUCHED = " AND ".join(f"{name}_time = 0" for name in MOMENTS if name != "create")
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("uuid", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("suspended", Boolean, nullable=False),
+    Column("create_time", Moment, nullable=False),
+)
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("auth", Text, nullable=False),
+    Column("key", Text, nullable=False, unique=True),
+    Column("sealed_secret", LargeBinary, nullable=False),
+    Column("allowed_addresses", Json, nullable=False),
+    Column("max_concurrent", Integer),
+    Column("weight", Double, nullable=False),
+    Column("create_time", Moment, nullable=False),
+    CheckConstraint("auth IN ('key', 'signature')", name="auth"),
+    CheckConstraint("max_concurrent >= 0", name="max_concurrent"),
+    CheckConstraint("weight > 0", name="weight"),
+)
+
+shares = Table(
+    "shares",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("last_rank", Double, nullable=False),
+)
+"""Where each competitor for the compute stands: the rank of the last task it queued."""
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("token", Text, nullable=False, unique=True),
+    Column("account_uuid", Text, nullable=False),
+    Column("project_id", ForeignKey("projects.id"), nullable=False),
+    Column("billed_project_id", ForeignKey("projects.id"), nullable=False),
+    Column("model", Text, nullable=False),
+    Column("parameters", Json, nullable=False),
+    Column("inputs", Json, nullable=False),
+    Column("callback_url", Json, nullable=False),
+    Column("cps", BigInteger, nullable=False),
+    Column("share", Text, nullable=False),
+    Column("weight", Double, nullable=False),
+    Column("rank", Double, nullable=False),
+    Column("cost_estimate", Double, nullable=False),
+    Column("status", Text, nullable=False),
+    *(Column(f"{name}_time", Moment, nullable=False) for name in MOMENTS),
+    Column("change_time", Moment, nullable=False),
+    Column("worker", Text),
+    Column("attempt", Integer, nullable=False),
+    Column("lost_attempts", Integer, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("exit_code", Integer),
+    Column("total_cost", BigInteger, nullable=False),
+    Column("debug_output", Words, nullable=False),
+    Column("debug_error", Words, nullable=False),
+    Column("output_folder", Text, nullable=False),
+    CheckConstraint(one_of(Status), name="status"),
+    CheckConstraint(
+        f"NOT ({IS_LEASED}) OR (worker IS NOT NULL AND attempt > 0 AND accept_time > 0)", name="leased"
+    ),
+    CheckConstraint(f"NOT ({IS_QUEUED}) OR (worker IS NULL AND {_UNTOUCHED})", name="queued"),
+    CheckConstraint(
+        "status <> 'task_postprocess_end'"
+        " OR (end_time > 0 AND postprocess_start_time > 0 AND postprocess_end_time > 0)",
+        name="finished",
+    ),
+    CheckConstraint("(status = 'task_postprocess_end') = (exit_code IS NOT NULL)", name="exit_code"),
+    CheckConstraint("(status = 'task_cancel') = (cancel_time > 0)", name="cancelled"),
+    CheckConstraint(
+        "total_cost = 0 OR (total_cost > 0 AND exit_code IS NOT NULL AND exit_code = 0)", name="total_cost"
+    ),
+    CheckConstraint("output_folder = '0' OR (exit_code IS NOT NULL AND exit_code = 0)", name="output_folder"),
+    CheckConstraint(f"create_time > 0 AND {_IN_ORDER}", name="moments"),
+    CheckConstraint("attempt >= lost_attempts AND lost_attempts >= 0", name="attempt"),
+    CheckConstraint(
+        f"lost_attempts < {LOST_ATTEMPTS_ALLOWED} OR status = 'task_postprocess_end'", name="lost_attempts"
+    ),
+    CheckConstraint("weight > 0 AND cost_estimate >= 0 AND cps >= 0 AND sequence > 0", name="numbers"),
+    Index("ix_tasks_queue", "rank", "id", sqlite_where=text(IS_QUEUED), postgresql_where=text(IS_QUEUED)),
+    Index(
+        "ix_tasks_unfinished",
+        "project_id",
+        "status",
+        sqlite_where=text(IS_UNFINISHED),
+        postgresql_where=text(IS_UNFINISHED),
+    ),
+    Index("ix_tasks_leased", "worker", sqlite_where=text(IS_LEASED), postgresql_where=text(IS_LEASED)),
+    Index("ix_tasks_project", "project_id", "id"),
+)
+
+files = Table(
+    "files",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("project_id", ForeignKey("projects.id"), nullable=False),
+    Column("task_id", ForeignKey("tasks.id"), index=True),
+    Column("role", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("access_key", Text, nullable=False, unique=True),
+    Column("object_key", Text, nullable=False, unique=True),
+    Column("add_time", Moment, nullable=False),
+    Column("forget_time", Moment, nullable=False),
+    CheckConstraint("role IN ('input', 'output', 'upload')", name="role"),
+    CheckConstraint("role <> 'output' OR task_id IS NOT NULL", name="output"),
+    CheckConstraint("size >= 0", name="size"),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("project_id", ForeignKey("projects.id"), primary_key=True),
+    Column("key_digest", Text, primary_key=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("task_id", ForeignKey("tasks.id")),
+    Column("create_time", Moment, nullable=False, index=True),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("task_id", ForeignKey("tasks.id"), nullable=False),
+    Column("project_id", ForeignKey("projects.id"), nullable=False, index=True),
+    Column("amount", BigInteger, nullable=False),
+    Column("create_time", Moment, nullable=False),
+    UniqueConstraint("task_id"),
+    CheckConstraint("amount > 0", name="amount"),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("register_time", Moment, nullable=False),
+    Column("seen_time", Moment, nullable=False),
+)

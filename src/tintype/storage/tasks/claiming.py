@@ -1,0 +1,92 @@
+"""A worker's hold on tasks: claiming them, and telling how far they have come."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import BigInteger, Connection, Text, Update, bindparam, select, text, update
+
+from tintype.domain.lifecycle import LEASED, MOVES, Status
+from tintype.domain.task import MOMENT_OF, Lease, Task
+from tintype.storage.tables import IS_QUEUED, one_of, tasks
+from tintype.storage.tasks.rows import fence, fenced, lost, now_or_later, task_of
+
+# The SELECT stands in a CTE, since inside IN (…) PostgreSQL can take more rows than LIMIT; the status is a
+# literal, since with a bound parameter the generic plan skips the partial index.
+_picked = (
+    select(tasks.c.id)
+    .where(text(IS_QUEUED))
+    .order_by(tasks.c.rank, tasks.c.id)
+    .limit(bindparam("places", type_=BigInteger))
+    .with_for_update(skip_locked=True)
+    .cte("picked")
+)
+_CLAIM = (
+    update(tasks)
+    .where(tasks.c.id.in_(select(_picked.c.id)))
+    .values(
+        status=Status.ACCEPT.value,
+        worker=bindparam("claimant", type_=Text),
+        attempt=tasks.c.attempt + 1,
+        accept_time=now_or_later,
+        change_time=now_or_later,
+        sequence=tasks.c.sequence + 1,
+    )
+    .returning(tasks)
+)
+
+
+def claim(connection: Connection, *, worker: str, places: int, now: int) -> list[Task]:
+    """Leases the first tasks of the queue to the worker, at most `places`; they are in `task_accept`.
+
+    `now` is in microseconds since the epoch.
+    """
+    if places <= 0:
+        return []
+    rows = connection.execute(_CLAIM, {"claimant": worker, "places": places, "now": now}).all()
+    return [task_of(row) for row in sorted(rows, key=lambda row: (row.rank, row.id))]
+
+
+def _step(status: Status, *, froms: Iterable[Status]) -> Update:
+    """The fenced update to a status from those that may become it."""
+    reached = {f"{MOMENT_OF[status]}_time": now_or_later} if status in MOMENT_OF else {}
+    return (
+        fenced(update(tasks))
+        .where(text(one_of(froms)))
+        .values(
+            status=status.value,
+            change_time=now_or_later,
+            sequence=tasks.c.sequence + 1,
+            **reached,
+        )
+        .returning(tasks)
+    )
+
+
+_STEPS = {
+    status: _step(status, froms=[before for before in LEASED if status in MOVES[before]])
+    for status in LEASED - {Status.ACCEPT}
+}
+_PROGRESS = _step(Status.OUTPUT, froms=[*(s for s in LEASED if Status.OUTPUT in MOVES[s]), Status.OUTPUT])
+
+
+def advance(connection: Connection, lease: Lease, status: Status, *, now: int) -> Task:
+    """The task moved forward to a later stage. Its `sequence` has grown by one.
+
+    `now` is in microseconds since the epoch. Raises LeaseLost if the lease is over, or the task is there
+    already or further on.
+    """
+    return _move(connection, lease, _STEPS[status], now)
+
+
+def note_progress(connection: Connection, lease: Lease, *, now: int) -> Task:
+    """The task in `task_output`, reached or renewed, with a new `sequence`.
+
+    To be called at most once a second. `now` is in microseconds since the epoch. Raises LeaseLost.
+    """
+    return _move(connection, lease, _PROGRESS, now)
+
+
+def _move(connection: Connection, lease: Lease, statement: Update, now: int) -> Task:
+    row = connection.execute(statement, {**fence(lease), "now": now}).one_or_none()
+    if row is None:
+        raise lost(lease)
+    return task_of(row)

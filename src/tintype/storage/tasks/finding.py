@@ -1,0 +1,68 @@
+"""Looking tasks up: one by name, a page of a project's, and counts."""
+
+from sqlalchemy import Connection, func, select, text
+
+from tintype.domain.catalogue import clean_slug
+from tintype.domain.errors import UnknownTask
+from tintype.domain.lifecycle import Status
+from tintype.domain.task import Task, TaskName
+from tintype.storage.columns import LARGEST, storable
+from tintype.storage.tables import IS_QUEUED, IS_UNFINISHED, tasks
+from tintype.storage.tasks.rows import named, read_token, with_outputs
+
+
+def find(connection: Connection, project_id: int, name: TaskName) -> Task:
+    """The project's task of that name. Raises UnknownTask, also for another project's."""
+    row = connection.execute(named(project_id, name)).one_or_none()
+    if row is None:
+        raise UnknownTask
+    return with_outputs(connection, [row])[0]
+
+
+def find_by_token(connection: Connection, token: str) -> Task:
+    """The task of a token, whose ever it is: the token is the authority. Raises UnknownTask."""
+    row = connection.execute(select(tasks).where(tasks.c.token == read_token(token))).one_or_none()
+    if row is None:
+        raise UnknownTask
+    return with_outputs(connection, [row])[0]
+
+
+def list_tasks(
+    connection: Connection, project_id: int, *, start: int, limit: int, ascending: bool, model_part: str
+) -> tuple[int, list[Task]]:
+    """How many of the project's tasks match, and `limit` of them from the `start`-th on, in order of id.
+
+    `model_part` is a part of the model's slug in any case; `""` matches all.
+    """
+    matching = [tasks.c.project_id == project_id]
+    if model_part:
+        part = storable(clean_slug(model_part)).lower()
+        matching.append(func.lower(tasks.c.model).contains(part, autoescape=True))
+    total = connection.execute(select(func.count()).select_from(tasks).where(*matching)).scalar_one()
+    page = (
+        select(tasks)
+        .where(*matching)
+        .order_by(tasks.c.id.asc() if ascending else tasks.c.id.desc())
+        .offset(max(0, min(start, LARGEST)))
+        .limit(max(0, min(limit, LARGEST)))
+    )
+    return total, with_outputs(connection, connection.execute(page))
+
+
+def count_unfinished(connection: Connection, project_id: int | None = None) -> int:
+    """How many tasks have not ended, of one project or of all."""
+    count = select(func.count()).select_from(tasks).where(text(IS_UNFINISHED))
+    if project_id is not None:
+        count = count.where(tasks.c.project_id == project_id)
+    return connection.execute(count).scalar_one()
+
+
+def queue_depth(connection: Connection) -> int:
+    """How many tasks wait for a worker."""
+    return connection.execute(select(func.count()).select_from(tasks).where(text(IS_QUEUED))).scalar_one()
+
+
+def unfinished_by_status(connection: Connection) -> dict[Status, int]:
+    """How many tasks stand in each status that is not terminal; statuses without any are left out."""
+    count = select(tasks.c.status, func.count()).where(text(IS_UNFINISHED)).group_by(tasks.c.status)
+    return {Status(status): number for status, number in connection.execute(count)}
