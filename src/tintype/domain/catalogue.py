@@ -83,10 +83,14 @@ def clean_slug(slug: str) -> str:
 
 
 class Catalogue:
-    """All models, found by any spelling of their slugs that the wire allows."""
+    """All models, found by any spelling of their slugs that the wire allows.
 
-    def __init__(self, models: tuple[Model, ...]) -> None:
+    `pictures` is the folder of covers and samples.
+    """
+
+    def __init__(self, models: tuple[Model, ...], *, pictures: Path = Path("covers")) -> None:
         self.models = models
+        self._pictures = pictures
         self._by_name: Mapping[tuple[str, str], Model] = {
             (form(model.owner).lower(), other(model.project).lower()): model
             for model in models
@@ -109,16 +113,24 @@ class Catalogue:
         owner, _, project = slug.partition("/")
         return self.find(owner, project)
 
+    def picture(self, name: str) -> Path | None:
+        """Where a cover or sample lies; None unless a model names it and it is there."""
+        named = any(name == model.cover or name in model.samples for model in self.models)
+        path = self._pictures / name
+        return path if named and path.is_file() else None
+
 
 def load_catalogue(folder: Path) -> Catalogue:
     """Reads every `*.toml` of the folder. Raises BadCatalogue with the file and the problem."""
-    models = []
+    models: dict[str, Model] = {}
     for path in sorted(folder.glob("*.toml")):
         try:
             page: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
-            models.append(msgspec.convert(page, Model))
+            model = msgspec.convert(page, Model)
         except (OSError, ValueError) as problem:
             raise BadCatalogue(path=path, problem=problem) from problem
+        if models.setdefault(model.slug.lower(), model) is not model:
+            raise BadCatalogue(path=path, problem=f"{model.slug} is described twice")
     if not models:
         raise BadCatalogue(path=folder, problem="no model is described here (*.toml)")
-    return Catalogue(tuple(models))
+    return Catalogue(tuple(models.values()), pictures=folder / "covers")

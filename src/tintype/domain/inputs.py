@@ -10,6 +10,7 @@ from tintype.domain.errors import InvalidInputs
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _LONGEST_NUMBER = 64
+_HUGE: int = 10**_LONGEST_NUMBER
 NUMERIC = frozenset({"number", "range", "numeric", "integer", "float"})
 
 
@@ -68,9 +69,7 @@ def _as_number(value: Any) -> int | float:
         raise _Refused("must be integer or float")
     if isinstance(value, float) and not math.isfinite(value):
         raise _Refused("must be integer or float")
-    if isinstance(value, int) and abs(value) >= 10**_LONGEST_NUMBER:
-        return math.copysign(10.0**_LONGEST_NUMBER, value)
-    return value
+    return min(max(value, -_HUGE), _HUGE)
 
 
 def _read_text(parameter: Parameter, value: Any) -> str:

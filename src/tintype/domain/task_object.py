@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 from tintype.domain.catalogue import Model, clean_slug
 from tintype.domain.money import dollars, elapsed_seconds, epoch
@@ -70,5 +71,5 @@ def output_object(file: File, account_uuid: str, public_url: str) -> dict[str, A
         "filecount": "0",
         "ispublic": 0,
         "expiretime": None,
-        "url": f"{public_url}/v1/File/{file.access_key}/{file.name}",
+        "url": f"{public_url}/v1/File/{file.access_key}/{quote(file.name)}",
     }

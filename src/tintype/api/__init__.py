@@ -1,0 +1,1 @@
+"""The wire: the HTTP protocol in front of the use cases."""

@@ -1,0 +1,138 @@
+"""A request's body in whatever form it comes: JSON, form or multipart. The content decides."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from python_multipart.multipart import parse_options_header
+from starlette.requests import Request
+
+from tintype.api.multipart import MultipartReader
+from tintype.domain.errors import MalformedRequest, RequestTooLarge
+
+SPACE = b" \t\r\n\v\f"
+PATIENCE = 30.0
+"""Seconds to wait for the next bytes of a body that was announced."""
+DEEPEST = 64
+"""How far JSON may nest."""
+
+
+class BodyReader:
+    """Reads parameters from requests. `largest` is in bytes, uploaded files apart."""
+
+    def __init__(self, *, largest: int, largest_file: int) -> None:
+        self._largest = largest
+        self._largest_file = largest_file
+
+    async def parameters(self, request: Request) -> dict[str, Any]:
+        """The parameters of a request. Raises MalformedRequest, RequestTooLarge."""
+        media_type, options = parse_options_header(request.headers.get("content-type"))
+        boundary = options.get(b"boundary", b"")
+        if not boundary and _announced(request) > self._largest:
+            raise RequestTooLarge
+        chunks = _chunks(request)
+        start = await _first_bytes(chunks)
+        if boundary and start and start[:1] != b"{":
+            reader = MultipartReader(boundary, largest=self._largest, largest_file=self._largest_file)
+            reader.feed(start)
+            async for chunk in chunks:
+                reader.feed(chunk)
+            return gathered(reader.fields())
+        if _announced(request) > self._largest:
+            raise RequestTooLarge
+        body = bytearray(start)
+        async for chunk in chunks:
+            body += chunk
+            if len(body) > self._largest:
+                raise RequestTooLarge
+        return read_body(bytes(body), media_type)
+
+
+def read_body(body: bytes, media_type: bytes) -> dict[str, Any]:
+    """The parameters of a body that is not multipart. Raises MalformedRequest."""
+    body = body.strip(SPACE)
+    if not body:
+        return {}
+    if body[:1] == b"{":
+        return _read_json(body)
+    if media_type == b"application/x-www-form-urlencoded":
+        return _read_form(body)
+    raise MalformedRequest
+
+
+def _announced(request: Request) -> int:
+    """The body's length, as far as the headers tell."""
+    length = request.headers.get("content-length", "")
+    return int(length) if length.isdecimal() else 0
+
+
+async def _chunks(request: Request) -> AsyncIterator[bytes]:
+    more = True
+    while more:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                message = await request.receive()
+        except TimeoutError:
+            raise MalformedRequest from None
+        if message["type"] == "http.disconnect":
+            raise MalformedRequest
+        more = message.get("more_body", False)
+        if chunk := message.get("body", b""):
+            yield chunk
+
+
+async def _first_bytes(chunks: AsyncIterator[bytes]) -> bytes:
+    """The body from its first byte that is not space to the end of that chunk; empty if there is none."""
+    async for chunk in chunks:
+        if start := chunk.lstrip(SPACE):
+            return start
+    return b""
+
+
+def _read_json(body: bytes) -> dict[str, Any]:
+    try:
+        parameters = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        raise MalformedRequest from None
+    if not isinstance(parameters, dict) or not _is_shallow(body, parameters):
+        raise MalformedRequest
+    return parameters
+
+
+def _is_shallow(body: bytes, parameters: dict[str, Any]) -> bool:
+    if body.count(b"{") + body.count(b"[") <= DEEPEST:
+        return True
+    layer: list[Any] = [parameters]
+    for _ in range(DEEPEST):
+        layer = [
+            inner
+            for outer in layer
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+        if not layer:
+            return True
+    return False
+
+
+def _read_form(body: bytes) -> dict[str, Any]:
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=10_000)
+    except ValueError:
+        raise MalformedRequest from None
+    return gathered(pairs)
+
+
+def gathered(pairs: list[tuple[str, str]]) -> dict[str, Any]:
+    """Pairs as parameters: a repeated key becomes a list, in the order sent."""
+    parameters: dict[str, Any] = {}
+    for name, value in pairs:
+        if name not in parameters:
+            parameters[name] = value
+        elif isinstance(parameters[name], list):
+            parameters[name].append(value)
+        else:
+            parameters[name] = [parameters[name], value]
+    return parameters

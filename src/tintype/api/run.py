@@ -1,0 +1,73 @@
+"""The Run endpoint: a request for a picture becomes a task."""
+
+import hashlib
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tintype.api.answers import LARGEST_ANSWER, answering, success
+from tintype.api.auth import Authenticator
+from tintype.api.bodies import BodyReader
+from tintype.api.scalars import text
+from tintype.domain.errors import NotPermitted, RequestTooLarge
+from tintype.service import Service
+
+LARGEST_ECHO = LARGEST_ANSWER - 64 * 1024
+"""Bytes of parameters that still fit into the task's own answers."""
+LONGEST_ID = 18
+LONGEST_KEY = 255
+
+
+class Run:
+    """Answers `/v1/Run/{owner}/{model}`."""
+
+    def __init__(self, service: Service, *, authenticator: Authenticator, bodies: BodyReader) -> None:
+        self._service = service
+        self._authenticator = authenticator
+        self._bodies = bodies
+
+    def routes(self) -> list[Route]:
+        """Exactly two segments follow `Run`: `…/sync` is no model."""
+        return [Route("/v1/Run/{owner}/{model}", answering(self.run), methods=["POST"])]
+
+    async def run(self, request: Request) -> Response:
+        """Accepts a task, or says why not."""
+        project = await self._authenticator.project(request)
+        model = self._service.catalogue.find(request.path_params["owner"], request.path_params["model"])
+        parameters = await self._bodies.parameters(request)
+        callback_url = text(parameters, "callbackUrl")
+        billed_project_id = _project_id(text(parameters, "projectid").strip())
+        for name in ("callbackUrl", "projectid"):
+            parameters.pop(name, None)
+        if len(msgspec.json.encode(parameters)) > LARGEST_ECHO:
+            raise RequestTooLarge
+        task = await self._service.submit(
+            project,
+            model,
+            parameters,
+            callback_url=callback_url,
+            billed_project_id=billed_project_id,
+            idempotency_key=idempotency_key(request.headers.get("idempotency-key", "")),
+        )
+        accepted: dict[str, Any] = {"errors": [], "taskid": str(task.id), "socketaccesstoken": task.token}
+        return success({**accepted, "result": True})
+
+
+def idempotency_key(header: str) -> str:
+    """The key, bare or as a quoted string; of one beyond any sensible length, its digest."""
+    key = header.strip()
+    if len(key) >= 2 and key[0] == key[-1] == '"':
+        key = key[1:-1].replace('\\"', '"').replace("\\\\", "\\")
+    return key if len(key) <= LONGEST_KEY else hashlib.sha256(key.encode()).hexdigest()
+
+
+def _project_id(given: str) -> int | None:
+    """None if not set. What cannot be a project's id is nobody's. Raises NotPermitted."""
+    if not given:
+        return None
+    if not (given.isascii() and given.isdigit()) or len(given) > LONGEST_ID:
+        raise NotPermitted
+    return int(given)

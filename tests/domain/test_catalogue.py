@@ -1,0 +1,100 @@
+"""The models on offer, and every spelling of their names."""
+
+from pathlib import Path
+
+import pytest
+
+import tintype
+from tintype.domain.catalogue import Catalogue, Model, clean_slug, load_catalogue
+from tintype.domain.errors import BadCatalogue, UnknownModel
+
+PAGE = Path(tintype.__file__).parent / "models" / "flux-2-flex-t2i.toml"
+
+
+def spaced(**changes: object) -> Catalogue:
+    named = {"owner": "Black Forest Labs", "project": "FLUX.2 flex", **changes}
+    return Catalogue((Model(id=1, title="t", description="d", cps="0", parameters=(), **named),))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("owner", "project"),
+    [
+        ("Black Forest Labs", "FLUX.2 flex"),
+        ("black-forest-labs", "flux-2-flex"),
+        ("BLACK-FOREST-LABS", "flux.2 FLEX"),
+        ("black%20forest%20labs", "flux%2E2%20flex"),
+        (" black-forest-labs", "flux-2-flex "),
+        ("%20black-forest-labs", "flux-2-flex%20"),
+    ],
+)
+def test_check_30_31_a_model_answers_to_display_and_clean_slugs_in_any_case(owner: str, project: str) -> None:
+    assert spaced().find(owner, project).slug == "Black-Forest-Labs/FLUX-2-flex"
+
+
+@pytest.mark.parametrize(
+    ("owner", "project"), [("", ""), ("black-forest-labs", "flux-3"), ("labs", "flux-2-flex")]
+)
+def test_check_32_an_unknown_model_is_not_found(owner: str, project: str) -> None:
+    with pytest.raises(UnknownModel, match=r"^slug-owner-project-not-exist$"):
+        spaced().find(owner, project)
+
+
+def test_clean_slugs_have_dashes_for_spaces_and_dots() -> None:
+    assert clean_slug("FLUX.2 flex") == "FLUX-2-flex"
+
+
+def test_the_page_s_model_is_told_as_on_its_page(model: Model) -> None:
+    assert (model.id, model.description, model.cps) == (598, "flux-2-flex", "0.000585")
+    assert model.categories == ("tool", "bfl", "text-to-image", "partner", "flux-2-flex")
+    assert model.tags == ("image generation",)
+    assert [item.label for item in model.items()] == [
+        "Prompt",
+        "Width",
+        "Height",
+        "Guidance",
+        "Steps",
+        "Safety Tolerance",
+        "Seed",
+        "Output Format",
+    ]
+
+
+def test_there_are_the_page_s_four_sample_prompts(model: Model) -> None:
+    beginnings = ("A photorealistic close-up", "A cinematic view", "A highly-detailed", "A cute dog")
+
+    assert len(model.inspire) == 4
+    for sample, beginning in zip(model.inspire, beginnings, strict=True):
+        assert sample["prompt"].startswith(beginning)
+
+
+def test_a_page_with_a_slip_is_refused_with_its_file_and_the_slip(tmp_path: Path) -> None:
+    page = PAGE.read_text().replace("multiple_of", "multipel_of", 1)
+    (tmp_path / "slip.toml").write_text(page)
+
+    with pytest.raises(BadCatalogue, match=r"slip\.toml.*multipel_of"):
+        load_catalogue(tmp_path)
+
+
+def test_one_model_is_described_once(tmp_path: Path) -> None:
+    page = PAGE.read_text()
+    (tmp_path / "a.toml").write_text(page)
+    (tmp_path / "b.toml").write_text(page)
+
+    with pytest.raises(BadCatalogue, match="described twice"):
+        load_catalogue(tmp_path)
+
+
+def test_a_folder_without_models_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadCatalogue, match="no model is described here"):
+        load_catalogue(tmp_path)
+
+
+def test_only_pictures_that_a_model_names_are_given_out(tmp_path: Path) -> None:
+    (tmp_path / "cover.png").write_bytes(b"picture")
+    (tmp_path / "other.png").write_bytes(b"picture")
+    catalogue = Catalogue(spaced(cover="cover.png", samples=("gone.png",)).models, pictures=tmp_path)
+
+    assert catalogue.picture("cover.png") == tmp_path / "cover.png"
+    assert catalogue.picture("other.png") is None
+    assert catalogue.picture("gone.png") is None
+    assert catalogue.picture("../cover.png") is None
