@@ -1,10 +1,13 @@
 """`tintype.toml`: what the FLUX.2 format lacks, beside the weights. Optional for FLUX.2 itself."""
 
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
 FILE = "tintype.toml"
+
+AtLeastOne = msgspec.Meta(min_length=1)
 
 
 class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -14,9 +17,9 @@ class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Text(_Table, frozen=True):
     """How prompts become embeddings."""
 
-    layers: tuple[int, ...] = (9, 18, 27)
-    """Indices of the hidden states used, concatenated; 0 is the embedding layer."""
-    max_length: int = 512
+    layers: Annotated[tuple[Annotated[int, msgspec.Meta(ge=1)], ...], AtLeastOne] = (9, 18, 27)
+    """Indices of the hidden states used, concatenated: 1 is the output of the first layer."""
+    max_length: Annotated[int, msgspec.Meta(ge=1)] = 512
     """Tokens; prompts are padded and truncated to it."""
 
 
