@@ -14,13 +14,17 @@ from tintype_client.errors import (
     Unauthorized,
     Unreachable,
 )
+from tintype_client.models import Input, Model, Option
 from tintype_client.tasks import Output, Page, Progress, Task, Ticket
 
 __all__ = [
     "AsyncClient",
     "Client",
     "ClientError",
+    "Input",
+    "Model",
     "NotFinished",
+    "Option",
     "Output",
     "Page",
     "Problem",

@@ -11,6 +11,7 @@ from tintype_client.answers import read
 from tintype_client.credentials import Credentials
 from tintype_client.errors import Refused, ServerFault
 from tintype_client.exchange import Answer, Send, Steps, send
+from tintype_client.models import Model
 from tintype_client.retry import retrying
 from tintype_client.tasks import Output, Page, Task, TaskName, Ticket
 
@@ -32,6 +33,19 @@ class Calls:
         path = f"/v1/Run/{quote(owner, safe='')}/{quote(name, safe='')}"
         headers = {"idempotency-key": idempotency_key or str(uuid.uuid4())}
         return self._post(path, inputs, Ticket, headers=headers)
+
+    def model(self, name: str) -> Steps[Model]:
+        """A model's page."""
+        owner, _, project = name.partition("/")
+        body = {"slugowner": owner, "slugproject": project}
+        answer = yield from self._post("/v1/Tool/Detail", body, _Models)
+        return answer.tool[0]
+
+    def models(self, *, search: str = "") -> Steps[tuple[Model, ...]]:
+        """The first hundred models that fit, without their inputs."""
+        body = {"search": search, "limit": "100", "summary": True}
+        answer = yield from self._post("/v1/Tool/List", body, _Models)
+        return answer.tool
 
     def task(self, name: TaskName) -> Steps[Task]:
         """The task as it is now."""
@@ -98,6 +112,12 @@ class Calls:
             return read(answer, kind)
 
         return retrying(call)
+
+
+class _Models(msgspec.Struct, frozen=True):
+    """The part of a Tool answer that counts."""
+
+    tool: tuple[Model, ...]
 
 
 class _Tasks(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from tintype_client.calls import Calls
 from tintype_client.credentials import Credentials
 from tintype_client.errors import Unreachable
 from tintype_client.exchange import Answer, Pause, Send, Steps, T
+from tintype_client.models import Model
 from tintype_client.tasks import Output, Page, Task, TaskName, Ticket
 from tintype_client.waiting import OnProgress, follow
 
@@ -30,6 +31,14 @@ class Client:
     def run(self, model: str, *, idempotency_key: str | None = None, **inputs: Any) -> Ticket:
         """Starts a task of `owner/model` and returns its names at once."""
         return self._perform(self._calls.run(model, inputs, idempotency_key=idempotency_key))
+
+    def model(self, name: str) -> Model:
+        """The page of `owner/model`: its texts and inputs."""
+        return self._perform(self._calls.model(name))
+
+    def models(self, *, search: str = "") -> tuple[Model, ...]:
+        """The first hundred models that fit, without their inputs."""
+        return self._perform(self._calls.models(search=search))
 
     def task(self, name: TaskName) -> Task:
         """The task as it is now."""

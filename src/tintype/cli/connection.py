@@ -1,0 +1,63 @@
+"""Which server to talk to, and as whom: options, then the environment, then the server of this folder."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tintype.cli.exits import Exit
+from tintype.cli.refusals import Stop
+
+if TYPE_CHECKING:
+    from tintype_client import Client
+
+_PANEL = "Server and credentials (default: the server that was started in this folder)"
+Url = Annotated[
+    str | None,
+    typer.Option("--url", envvar="TINTYPE_URL", help="Address of the server.", rich_help_panel=_PANEL),
+]
+Key = Annotated[
+    str | None,
+    typer.Option("--key", envvar="TINTYPE_KEY", help="API key of a project.", rich_help_panel=_PANEL),
+]
+Secret = Annotated[
+    str | None,
+    typer.Option("--secret", envvar="TINTYPE_SECRET", help="Its API secret.", rich_help_panel=_PANEL),
+]
+
+
+@contextmanager
+def connect(*, url: str | None, key: str | None, secret: str | None) -> "Iterator[Client]":
+    """A client for the server that is meant. Raises Stop if it is not clear which, or as whom."""
+    from tintype_client import Client, Unauthorized
+
+    if key is None:
+        url, key, secret = _local(url)
+    with Client(url or _default_url(), key, secret) as client:
+        try:
+            yield client
+        except Unauthorized as problem:
+            hint = "check --key and --secret, or TINTYPE_KEY and TINTYPE_SECRET"
+            raise Stop(f"{problem} ({hint})", Exit.REFUSED) from None
+
+
+def _default_url() -> str:
+    from tintype.settings import read_settings
+
+    return read_settings().public_url
+
+
+def _local(url: str | None) -> tuple[str, str, str]:
+    """The server whose data folder is here. Credentials never go to another address than its own."""
+    from tintype.cli.local import local_server
+
+    server = local_server()
+    if server is None:
+        raise Stop(
+            "no API key: give --key and --secret, or set TINTYPE_KEY and TINTYPE_SECRET, "
+            "or call this in the folder where `tintype serve` runs"
+        )
+    if url is not None and url.rstrip("/") != server.url:
+        raise Stop(f"no API key for {url}: give --key and --secret, or set TINTYPE_KEY and TINTYPE_SECRET")
+    return server.url, server.key, server.secret

@@ -1,0 +1,127 @@
+"""`tintype project`: who may ask. Works on the database itself, while a server runs and while none does."""
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tintype.cli.refusals import Stop
+from tintype.domain.project import Auth
+
+if TYPE_CHECKING:
+    from tintype.domain.project import Project
+
+app = typer.Typer(
+    no_args_is_help=True, help="Make and look at projects, in the database that the settings name."
+)
+
+DEFAULT_ACCOUNT = "default"
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Option(help="The new project's name.")],
+    auth: Annotated[
+        Auth, typer.Option(help="By key alone, or by key and a signature made with the secret.")
+    ] = Auth.SIGNATURE,
+    account: Annotated[str, typer.Option(help="Who owns it; made if missing.")] = DEFAULT_ACCOUNT,
+    as_json: Json = False,
+) -> None:
+    """Make a project and print its key and secret."""
+    project, secret = asyncio.run(_create(name=name, auth=auth, account=account))
+    _print_project(project, secret, as_json=as_json)
+
+
+@app.command()
+def show(
+    project: Annotated[str, typer.Argument(metavar="NAME|ID", help="The project's name or id.")],
+    as_json: Json = False,
+) -> None:
+    """Show one project, with its key and secret."""
+    found, secret = asyncio.run(_find(project))
+    _print_project(found, secret, as_json=as_json)
+
+
+@app.command("list")
+def list_projects(as_json: Json = False) -> None:
+    """List all projects, without their secrets."""
+    projects = asyncio.run(_all())
+    if as_json:
+        _print_json([_fields(project) for project in projects])
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("ID", "NAME", "AUTH", "KEY", "ACCOUNT", box=None, pad_edge=False)
+    for project in projects:
+        table.add_row(str(project.id), project.name, project.auth, project.key, project.account.name)
+    Console(soft_wrap=True).print(table)
+
+
+async def _create(*, name: str, auth: Auth, account: str) -> "tuple[Project, str]":
+    from tintype.bootstrap import open_books
+    from tintype.service import now
+    from tintype.settings import read_settings
+    from tintype.storage import projects
+
+    async with open_books(read_settings()) as (database, vault):
+        return await database.write(
+            lambda connection: projects.create_project(
+                connection,
+                vault,
+                account=projects.ensure_account(connection, name=account, now=now()),
+                name=name,
+                auth=auth,
+                now=now(),
+            )
+        )
+
+
+async def _find(name: str) -> "tuple[Project, str]":
+    from tintype.bootstrap import open_books
+    from tintype.settings import read_settings
+    from tintype.storage import projects
+
+    async with open_books(read_settings()) as (database, vault):
+        project = await database.read(lambda connection: projects.by_name(connection, name))
+        if project is None and name.isdigit():
+            project = await database.read(lambda connection: projects.by_id(connection, int(name)))
+        if project is None:
+            raise Stop(f"there is no project {name!r}; `tintype project list` shows all")
+        found = project
+        secret = await database.read(lambda connection: projects.secret_of(connection, vault, found.id))
+        return found, secret or ""
+
+
+async def _all() -> "list[Project]":
+    from tintype.bootstrap import open_books
+    from tintype.settings import read_settings
+    from tintype.storage import projects
+
+    async with open_books(read_settings()) as (database, _vault):
+        return await database.read(projects.all_projects)
+
+
+def _print_project(project: "Project", secret: str, *, as_json: bool) -> None:
+    fields = _fields(project) | {"secret": secret}
+    if as_json:
+        _print_json(fields)
+    else:
+        typer.echo("\n".join(f"{name + ':':<8} {value}" for name, value in fields.items()))
+
+
+def _fields(project: "Project") -> dict[str, Any]:
+    return {
+        "id": project.id,
+        "name": project.name,
+        "auth": project.auth.value,
+        "account": project.account.name,
+        "key": project.key,
+    }
+
+
+def _print_json(value: object) -> None:
+    import msgspec
+
+    typer.echo(msgspec.json.encode(value).decode())

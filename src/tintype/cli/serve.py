@@ -1,0 +1,5 @@
+"""`tintype serve`: everything on one machine."""
+
+
+def serve() -> None:
+    """Serve."""

@@ -1,0 +1,103 @@
+"""`tintype task`: looking at a server's tasks, and ending them."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tintype.cli.connection import Key, Secret, Url, connect
+
+if TYPE_CHECKING:
+    from tintype_client import Task
+
+app = typer.Typer(no_args_is_help=True, help="Look at a server's tasks, and end them.")
+
+Name = Annotated[str, typer.Argument(metavar="ID", help="The task's id or token.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def show(task: Name, as_json: Json = False, url: Url = None, key: Key = None, secret: Secret = None) -> None:
+    """Show one task."""
+    with connect(url=url, key=key, secret=secret) as client:
+        _print_task(client.task(task), as_json=as_json)
+
+
+@app.command()
+def cancel(
+    task: Name, as_json: Json = False, url: Url = None, key: Key = None, secret: Secret = None
+) -> None:
+    """Cancel a task that is still in the queue."""
+    with connect(url=url, key=key, secret=secret) as client:
+        _print_task(client.cancel(task), as_json=as_json)
+
+
+@app.command()
+def kill(task: Name, as_json: Json = False, url: Url = None, key: Key = None, secret: Secret = None) -> None:
+    """Kill a task in any state but an ended one."""
+    with connect(url=url, key=key, secret=secret) as client:
+        _print_task(client.kill(task), as_json=as_json)
+
+
+@app.command("list")
+def list_tasks(
+    limit: Annotated[int, typer.Option(help="How many, 1 to 100.", min=1, max=100)] = 20,
+    start: Annotated[int, typer.Option(help="How many to pass over.", min=0)] = 0,
+    model: Annotated[str, typer.Option(help="Only models with this in their name.")] = "",
+    as_json: Json = False,
+    url: Url = None,
+    key: Key = None,
+    secret: Secret = None,
+) -> None:
+    """List the project's tasks, newest first."""
+    with connect(url=url, key=key, secret=secret) as client:
+        page = client.list(start=start, limit=limit, model=model)
+    if as_json:
+        _print_json(page)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("ID", "STATUS", "CREATED", "SECONDS", "MODEL", "PROMPT", box=None, pad_edge=False)
+    for task in page.tasks:
+        prompt = str(task.parameters.get("prompt", ""))
+        table.add_row(
+            task.id, _status(task), _moment(task.created), str(task.elapsed_seconds), task.model, prompt
+        )
+    Console(soft_wrap=True).print(table)
+    typer.echo(f"{len(page.tasks)} of {page.total}", err=True)
+
+
+def _print_task(task: "Task", *, as_json: bool) -> None:
+    if as_json:
+        _print_json(task)
+        return
+    lines = {
+        "id": task.id,
+        "token": task.token,
+        "status": _status(task),
+        "model": task.model,
+        "prompt": str(task.parameters.get("prompt", "")),
+        "created": _moment(task.created),
+        "seconds": str(task.elapsed_seconds),
+        "cost": f"${task.total_cost.normalize():f}",
+        "note": task.debug_error,
+        "picture": "\n          ".join(output.url for output in task.outputs),
+    }
+    typer.echo("\n".join(f"{name + ':':<9} {value}" for name, value in lines.items() if value))
+
+
+def _status(task: "Task") -> str:
+    if task.is_terminal and not task.succeeded and not task.cancelled:
+        return f"{task.status} (failed)"
+    return task.status
+
+
+def _moment(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().isoformat(" ", "seconds") if seconds else ""
+
+
+def _print_json(value: object) -> None:
+    import msgspec
+
+    typer.echo(msgspec.json.encode(value).decode())
