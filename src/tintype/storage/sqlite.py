@@ -140,11 +140,8 @@ async def open_sqlite(path: Path) -> AsyncIterator[SqliteDatabase]:
 def _prepare(path: Path, writer: Engine) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with writer.connect() as connection:
-            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-            connection.rollback()
-            with connection.begin():
-                migrate(connection)
+        with writer.connect() as connection, connection.begin():
+            migrate(connection)
     except (OSError, DBAPIError) as problem:
         reason = problem.orig if isinstance(problem, DBAPIError) else problem
         raise BadSetting(name="TINTYPE_DATABASE_URL", problem=f"{path}: {reason}") from problem
@@ -162,6 +159,7 @@ def _engine(path: Path, begin: str, connections: int) -> Engine:
     @event.listens_for(engine, "connect")
     def prepare(raw: Any, _: Any) -> None:
         raw.isolation_level = None  # transactions begin where we say so
+        raw.execute("PRAGMA journal_mode = WAL")
         raw.execute("PRAGMA synchronous = FULL")
         raw.execute("PRAGMA foreign_keys = ON")
 

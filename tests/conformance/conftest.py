@@ -1,0 +1,72 @@
+"""Each suite's implementations."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from conformance.postgres_server import PostgresServer, postgres_server
+from conformance.storekeeper import Storekeeper
+from tintype.storage.database import Database, open_database
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres: PostgresServer) -> str:
+    """The URL of a migrated database that nobody uses: a template for others."""
+    url = postgres.new_url()
+
+    async def migrate() -> None:
+        async with open_database(url):
+            pass
+
+    asyncio.run(migrate())
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """The kind of database, each in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def empty_url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database."""
+    if kind == "sqlite":
+        return f"sqlite:///{tmp_path / 'empty.db'}"
+    return str(request.getfixturevalue("postgres").new_url())
+
+
+@pytest.fixture
+def database_url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database that only the test uses."""
+    if kind == "sqlite":
+        return f"sqlite:///{tmp_path / 'tintype.db'}"
+    template = request.getfixturevalue("migrated_postgres")
+    return str(request.getfixturevalue("postgres").new_url(like=template))
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    async with open_database(database_url) as database:
+        yield database
+
+
+@pytest.fixture
+async def store(database: Database) -> Storekeeper:
+    """The database, with short words for what tests do with it, and one project."""
+    store = Storekeeper(database)
+    await store.open_project("first")
+    return store
