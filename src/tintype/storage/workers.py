@@ -24,9 +24,14 @@ def register(connection: Connection, worker: str, *, now: int) -> None:
 def heartbeat(connection: Connection, worker: str, holding: Sequence[Lease], *, now: int) -> list[Lease]:
     """The worker is alive at `now`. Returns those of its leases that are over: their work must stop."""
     register(connection, worker, now=now)
+    held = leases(connection, worker)
+    return [lease for lease in holding if lease not in held]
+
+
+def leases(connection: Connection, worker: str) -> set[Lease]:
+    """What the worker holds; more than it knows of, if the answer to a claim was lost."""
     mine = select(tasks.c.id, tasks.c.attempt).where(tasks.c.worker == worker, text(IS_LEASED))
-    held = {(row.id, row.attempt) for row in connection.execute(mine)}
-    return [lease for lease in holding if (lease.task_id, lease.attempt) not in held]
+    return {Lease(task_id=row.id, worker=worker, attempt=row.attempt) for row in connection.execute(mine)}
 
 
 def retire(connection: Connection, worker: str) -> None:
