@@ -5,12 +5,16 @@ import re
 from asyncio import to_thread
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import BaseError, NotFoundError
-from obstore.store import LocalStore, S3Config, S3Store
+from obstore.store import LocalStore, S3Store
 
 from tintype.domain.errors import BadSetting, UnknownFile
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config
 
 CHUNK_BYTES = 256 * 1024
 _LONGEST_KEY = 512
