@@ -1,0 +1,133 @@
+"""One attempt at one task: give it to the engine, tell how it goes, record how it ends."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Any
+
+import structlog
+
+from tintype.bus.protocol import Bus
+from tintype.domain.errors import LeaseLost
+from tintype.domain.lifecycle import LOST_ATTEMPTS_ALLOWED, Status
+from tintype.domain.task import Lease, Outcome, Task
+from tintype.engine.protocol import Drawn, Failed, Progress, Started
+from tintype.service import now
+from tintype.storage.objects import Objects
+from tintype.worker import pictures
+from tintype.worker.engine_host import EngineHost, Heard, Interruption
+from tintype.worker.recording import Move, Recording
+from tintype.worker.story import Story, tell_handed_back
+
+NOTE_EVERY = 1_000_000
+"""Microseconds between two writes of progress."""
+
+log = structlog.get_logger()
+
+
+class Drawing:
+    """Hears of its job from the engine, and of interruptions from the worker: whichever ends it first."""
+
+    def __init__(
+        self,
+        stages: Sequence[Task],
+        *,
+        engine: EngineHost,
+        recording: Recording,
+        bus: Bus,
+        objects: Objects,
+    ) -> None:
+        self.engine = engine
+        self._stages = stages
+        self._task = stages[-1]
+        self._recording = recording
+        self._bus = bus
+        self._objects = objects
+        self._story = Story(bus, self._task)
+        self._heard: asyncio.Queue[Heard] = asyncio.Queue()
+        self._job_id = pictures.job_id(self._task)
+        self._noted = 0
+
+    @property
+    def lease(self) -> Lease:
+        return self._task.lease
+
+    async def interrupt(self, why: Interruption) -> None:
+        """The engine leaves the job before its next step, and the drawing ends. Idempotent."""
+        self._heard.put_nowait(why)
+        await self.engine.drop(self._job_id)
+
+    async def run(self) -> None:
+        """Returns when nothing is left to do for this attempt. Raises LeaseLost if it was no longer ours."""
+        try:
+            async with self._turn():
+                if self._heard.empty():
+                    await self.engine.admit(pictures.job_of(self._task), self._heard.put_nowait)
+                await self._story.reached(self._stages)
+                await self._conclude(await self._follow())
+        finally:
+            await self.engine.drop(self._job_id)
+
+    def _turn(self) -> AbstractAsyncContextManager[Any]:
+        """Last chances come one at a time, so that a task that kills engines ends without company."""
+        last = self._task.lost_attempts == LOST_ATTEMPTS_ALLOWED - 1
+        return self.engine.last_chance if last else nullcontext()
+
+    async def _follow(self) -> Drawn | Failed | Interruption:
+        """Records and tells the steps, until something ends the attempt."""
+        moves: list[Move] = []
+        steps: list[Progress] = []
+        while True:
+            heard = await self._heard.get()
+            match heard:
+                case Started():
+                    moves.append((Status.START, now()))
+                case Progress():
+                    moves += self._note()
+                    steps.append(heard)
+                case _:
+                    return heard
+            if self._heard.empty():  # what came at once shares a transaction
+                await self._story.reached(await self._recording.reached(moves))
+                for step in steps:
+                    await self._story.progressed(step)
+                moves, steps = [], []
+
+    def _note(self) -> list[Move]:
+        """The move to task_output, or again to it, if it is time."""
+        moment = now()
+        if moment - self._noted < NOTE_EVERY:
+            return []
+        self._noted = moment
+        return [(Status.OUTPUT, moment)]
+
+    async def _conclude(self, end: Drawn | Failed | Interruption) -> None:
+        match end:
+            case Drawn():
+                await self._record(end)
+            case Failed():
+                await self._finish([(Status.END, now())], pictures.failure(end.reason))
+            case Interruption.ENGINE_LOST | Interruption.RETURNED:
+                await self._hand_back(lost=end is Interruption.ENGINE_LOST)
+            case Interruption.LEASE_LOST:
+                pass
+
+    async def _record(self, drawn: Drawn) -> None:
+        drawn_at = now()
+        outcome = await pictures.store(self._objects, drawn, now=drawn_at)
+        try:
+            await self._finish([(Status.END, drawn_at), (Status.POSTPROCESS_START, drawn_at)], outcome)
+        except LeaseLost:
+            if not await self._recording.shows(self._task, outcome):
+                await pictures.discard(self._objects, outcome)
+            raise
+
+    async def _finish(self, moves: list[Move], outcome: Outcome) -> None:
+        stages = await self._recording.finish(moves, outcome)
+        await self._story.reached(stages)
+        log.info("task_finished", task=self._task.id, attempt=self._task.attempt, exit_code=outcome.exit_code)
+
+    async def _hand_back(self, *, lost: bool) -> None:
+        task = await self._recording.hand_back(lost=lost)
+        log.info("task_handed_back", task=task.id, attempt=task.attempt, lost=lost, status=task.status.value)
+        await tell_handed_back(self._bus, task)

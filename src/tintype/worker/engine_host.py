@@ -1,0 +1,133 @@
+"""One engine, kept alive: starts its host, hears what it says, and starts it again when it dies."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, suppress
+from enum import StrEnum
+
+import structlog
+
+from tintype.domain.errors import BadCheckpoint
+from tintype.engine.process import HostDied, HostNotReady, HostProcess
+from tintype.engine.protocol import Drawn, Drop, Event, Failed, Job, Progress, Started
+
+LONGEST_PAUSE = 30.0
+STEADY = 60.0
+"""Seconds of life after which a death counts as the first again."""
+
+log = structlog.get_logger()
+
+
+class Interruption(StrEnum):
+    """Why a job ends without the engine saying so."""
+
+    LEASE_LOST = "lease_lost"
+    """The task was killed, or given to another worker: nothing is left to record."""
+    ENGINE_LOST = "engine_lost"
+    """The host died with the job: the attempt is lost."""
+    RETURNED = "returned"
+    """The worker stops, or has no engine: the task goes back, the attempt is not counted."""
+
+
+Heard = Started | Progress | Drawn | Failed | Interruption
+Listener = Callable[[Heard], None]
+
+
+class EngineHost:
+    """Takes jobs while a host lives, and tells each job's listener what becomes of it.
+
+    A listener hears `Drawn`, `Failed` or an interruption last; once its job is dropped it hears nothing.
+    """
+
+    def __init__(
+        self, *, start: Callable[[], AbstractAsyncContextManager[HostProcess]], first_pause: float = 0.5
+    ) -> None:
+        self._start = start
+        self._first_pause = first_pause
+        self._host: HostProcess | None = None
+        self._has_served = False
+        self._taken = 0
+        self._listeners: dict[str, Listener] = {}
+        self.last_chance = asyncio.Lock()
+        """Held while a task makes its last attempt, so that of two tasks that lost their engine again
+        and again only the guilty one ends."""
+        self.on_free: Callable[[], None] = lambda: None
+        """Called when there may be more free places than before."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a host is there."""
+        return self._host is not None
+
+    @property
+    def free_places(self) -> int:
+        """How many more tasks the engine wants now; 0 while there is no host."""
+        return max(0, self._host.ready.places - self._taken) if self._host else 0
+
+    def take_place(self) -> None:
+        """To be given back with `leave_place`."""
+        self._taken += 1
+
+    def leave_place(self) -> None:
+        self._taken -= 1
+        self.on_free()
+
+    async def admit(self, job: Job, listener: Listener) -> None:
+        if self._host is None:
+            listener(Interruption.RETURNED)
+            return
+        self._listeners[job.id] = listener
+        with suppress(HostDied):  # `run` hears of it too, and tells the listeners
+            await self._host.send(job)
+
+    async def drop(self, job_id: str) -> None:
+        """The job leaves the engine before its next step. Idempotent."""
+        if self._listeners.pop(job_id, None) is None or self._host is None:
+            return
+        with suppress(HostDied):
+            await self._host.send(Drop(id=job_id))
+
+    async def run(self) -> None:
+        """Keeps a host alive for ever. Raises BadCheckpoint if not even the first can serve."""
+        clock = asyncio.get_running_loop().time
+        pause = self._first_pause
+        while True:
+            started = clock()
+            try:
+                await self._live()
+            except BadCheckpoint as problem:
+                if not self._has_served:
+                    raise
+                log.error("engine_broken", problem=str(problem), retry_after=pause)
+            except (HostDied, HostNotReady, OSError) as problem:
+                log.error("engine_lost", problem=str(problem), retry_after=pause)
+            if clock() - started > STEADY:
+                pause = self._first_pause
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _live(self) -> None:
+        """The life of one host."""
+        async with self._start() as host:
+            self._host, self._has_served = host, True
+            log.info("engine_ready", checkpoint=host.ready.checkpoint, device=host.ready.device)
+            self.on_free()
+            try:
+                async for event in host.events():
+                    self._hear(event)
+            finally:
+                self._host = None
+                orphans, self._listeners = self._listeners, {}
+                for listener in orphans.values():
+                    listener(Interruption.ENGINE_LOST)
+
+    def _hear(self, event: Event) -> None:
+        match event:
+            case Started() | Progress():
+                if listener := self._listeners.get(event.id):
+                    listener(event)
+            case Drawn() | Failed():
+                if listener := self._listeners.pop(event.id, None):
+                    listener(event)
+            case _:  # Ready is known, Dropped is awaited by nobody
+                pass

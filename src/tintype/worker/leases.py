@@ -1,0 +1,56 @@
+"""What one worker may hold: it claims tasks, gives back what it does not know of, and leaves."""
+
+from collections.abc import Container
+
+from sqlalchemy import Connection
+
+from tintype.domain.lifecycle import Status
+from tintype.domain.task import Lease, Task
+from tintype.service import now
+from tintype.storage import tasks, workers
+from tintype.storage.database import Database
+from tintype.worker.recording import advance_all
+
+PREPARATION = (Status.PREPROCESS_START, Status.PREPROCESS_END, Status.ASSIGN)
+"""Stages that a task of text alone passes in the moment of its claim."""
+
+
+class Leases:
+    """The leases of one worker, as the database knows them."""
+
+    def __init__(self, database: Database, *, worker: str) -> None:
+        self._database = database
+        self._worker = worker
+
+    async def open(self) -> None:
+        """To be called before the first claim."""
+        await self._database.write(lambda connection: workers.register(connection, self._worker, now=now()))
+
+    async def claim(self, places: int) -> list[list[Task]]:
+        """At most so many tasks, each in every stage that it has reached."""
+
+        def claim(connection: Connection) -> list[list[Task]]:
+            moment = now()
+            claimed = tasks.claim(connection, worker=self._worker, places=places, now=moment)
+            moves = [(status, moment) for status in PREPARATION]
+            return [[task, *advance_all(connection, task.lease, moves)] for task in claimed]
+
+        return await self._database.write(claim)
+
+    async def give_back(self, *, but: Container[Lease], lost: bool) -> list[Task]:
+        """Hands back every task but those: of a claim whose answer was lost, or of a broken attempt."""
+
+        def give_back(connection: Connection) -> list[Task]:
+            held = workers.leases(connection, self._worker)
+            moment = now()
+            return [
+                tasks.hand_back(connection, lease, now=moment, lost=lost)
+                for lease in held
+                if lease not in but
+            ]
+
+        return await self._database.write(give_back)
+
+    async def close(self) -> None:
+        """The worker leaves for good."""
+        await self._database.write(lambda connection: workers.retire(connection, self._worker))

@@ -1,0 +1,66 @@
+"""From a task to a job for an engine, and from what the engine drew to a task's outputs."""
+
+import structlog
+
+from tintype.domain.task import FAILURE, SUCCESS, File, Outcome, Task
+from tintype.domain.tokens import new_file_id, new_token
+from tintype.engine.protocol import Drawn, Job
+from tintype.storage.objects import Objects
+
+log = structlog.get_logger()
+
+
+def job_id(task: Task) -> str:
+    """What the attempt is called among engines."""
+    return f"{task.id}.{task.attempt}"
+
+
+def job_of(task: Task) -> Job:
+    """The attempt, as an engine understands it."""
+    inputs = task.inputs
+    return Job(
+        id=job_id(task),
+        prompt=inputs["prompt"],
+        width=inputs["width"],
+        height=inputs["height"],
+        steps=inputs["steps"],
+        guidance=inputs["guidance"],
+        seed=inputs["seed"],
+        output_format=inputs["outputFormat"],
+        description={"model": task.model},
+        share=task.share,
+        weight=task.weight,
+    )
+
+
+async def store(objects: Objects, drawn: Drawn, *, now: int) -> Outcome:
+    """Stores the picture; the outcome names it, or says that it could not be stored."""
+    folder = new_file_id()
+    name = f"0.{drawn.content_type.removeprefix('image/')}"
+    picture = File(
+        id=new_file_id(),
+        name=name,
+        content_type=drawn.content_type,
+        size=len(drawn.image),
+        folder=folder,
+        access_key=new_token(),
+        object_key=f"outputs/{folder}/{name}",
+        added=now,
+    )
+    try:
+        await objects.put(picture.object_key, drawn.image, drawn.content_type)
+    except Exception:
+        log.exception("picture_not_stored", object_key=picture.object_key)
+        return failure("The picture could not be stored.")
+    return Outcome(exit_code=SUCCESS, outputs=(picture,), output_folder=folder)
+
+
+async def discard(objects: Objects, outcome: Outcome) -> None:
+    """Deletes pictures that belong to nobody."""
+    for picture in outcome.outputs:
+        await objects.delete(picture.object_key)
+
+
+def failure(reason: str) -> Outcome:
+    """An end without a picture."""
+    return Outcome(exit_code=FAILURE, debug_error=reason)

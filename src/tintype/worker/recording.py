@@ -1,0 +1,81 @@
+"""What a worker writes about one attempt: the stages it reaches, and its end. All under its lease."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from tintype.domain.lifecycle import Status
+from tintype.domain.task import Lease, Outcome, Task, TaskName
+from tintype.service import now
+from tintype.storage import tasks
+from tintype.storage.database import Database
+
+T = TypeVar("T")
+Move = tuple[Status, int]
+"""A status, and when it was reached, in microseconds since the epoch."""
+
+LONGEST_PAUSE = 5.0
+
+log = structlog.get_logger()
+
+
+class Recording:
+    """The rows of one attempt. Every method raises LeaseLost once the attempt is over.
+
+    While the database is away they wait for it: a drawn picture is worth some patience.
+    """
+
+    def __init__(self, database: Database, lease: Lease) -> None:
+        self._database = database
+        self._lease = lease
+
+    async def reached(self, moves: Sequence[Move]) -> list[Task]:
+        """The task in every one of the stages, stored in one transaction."""
+        if not moves:
+            return []
+        return await self._write(lambda connection: list(advance_all(connection, self._lease, moves)))
+
+    async def finish(self, moves: Sequence[Move], outcome: Outcome) -> list[Task]:
+        """The same, and the end of the task with it."""
+        moment = now()
+
+        def end(connection: Connection) -> list[Task]:
+            stages = list(advance_all(connection, self._lease, moves))
+            return [*stages, tasks.finish(connection, self._lease, outcome, now=moment)]
+
+        return await self._write(end)
+
+    async def hand_back(self, *, lost: bool) -> Task:
+        """The task in the queue again, or at its end if too many attempts were lost."""
+        return await self._write(
+            lambda connection: tasks.hand_back(connection, self._lease, now=now(), lost=lost)
+        )
+
+    async def shows(self, task: Task, outcome: Outcome) -> bool:
+        """Whether the task has the outcome's outputs after all: a commit's answer may have been lost."""
+        name = TaskName(kind="id", value=str(task.id))
+        found = await self._database.read(lambda connection: tasks.find(connection, task.project_id, name))
+        return found.output_folder == outcome.output_folder
+
+    async def _write(self, change: Callable[[Connection], T]) -> T:
+        pause = 0.1
+        while True:
+            try:
+                return await self._database.write(change)
+            except (OperationalError, InterfaceError, OSError) as problem:
+                log.warning("database_unavailable", problem=type(problem).__name__, retry_after=pause)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def advance_all(connection: Connection, lease: Lease, moves: Iterable[Move]) -> Iterator[Task]:
+    """The task in one stage after another. Raises LeaseLost."""
+    for status, moment in moves:
+        if status is Status.OUTPUT:
+            yield tasks.note_progress(connection, lease, now=moment)
+        else:
+            yield tasks.advance(connection, lease, status, now=moment)

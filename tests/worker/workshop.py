@@ -1,0 +1,168 @@
+"""A database, a bus, a folder of pictures and workers on them: what stands behind the wire."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+from sqlalchemy import select
+
+import tintype
+from tintype.bus import Bus, open_bus, task_subject
+from tintype.domain.catalogue import load_catalogue
+from tintype.domain.events import TaskEvent
+from tintype.domain.project import Auth
+from tintype.domain.task import Task, TaskName
+from tintype.engine.process import HostProcess, start_host
+from tintype.service import Service, now
+from tintype.storage import projects
+from tintype.storage.database import Database, open_database
+from tintype.storage.objects import Objects, open_objects
+from tintype.storage.tables import ledger
+from tintype.storage.vault import open_vault
+from tintype.worker import EngineHost, Worker
+
+MODEL = "black-forest-labs/flux-2-flex-t2i"
+QUIET = print
+StartHost = Callable[[], AbstractAsyncContextManager[HostProcess]]
+
+
+class Workshop:
+    """One deployment in one process, with a project that asks for pictures."""
+
+    def __init__(self, *, service: Service, folder: Path) -> None:
+        self.service = service
+        self.database: Database = service.database
+        self.bus: Bus = service.bus
+        self.objects: Objects = service.objects
+        self.folder = folder
+        self.locks = folder / "workers"
+
+    async def open_project(self) -> Self:
+        name = "asker"
+
+        def create(connection: Any) -> Any:
+            account = projects.ensure_account(connection, name=name, now=now())
+            return (
+                projects.by_name(connection, name)
+                or projects.create_project(
+                    connection, self.service.vault, account=account, name=name, auth=Auth.KEY, now=now()
+                )[0]
+            )
+
+        self.project = await self.database.write(create)
+        return self
+
+    # Asking
+
+    async def run(self, prompt: str = "a red kite", **inputs: Any) -> Task:
+        """A task, accepted; small and short unless the inputs say otherwise."""
+        asked = {"prompt": prompt, "width": 64, "height": 64, "steps": 4} | inputs
+        return await self.service.submit(self.project, self.service.catalogue[MODEL], asked)
+
+    async def look(self, task: Task) -> Task:
+        """The task as it is now."""
+        return await self.service.read(self.project, TaskName(kind="id", value=str(task.id)))
+
+    async def kill(self, task: Task) -> Task:
+        return await self.service.kill(self.project, TaskName(kind="id", value=str(task.id)))
+
+    async def until(self, task: Task, condition: Callable[[Task], bool]) -> Task:
+        """The task, as soon as it is so. Waits at most 30 s."""
+        async with asyncio.timeout(30):
+            while not condition(found := await self.look(task)):
+                await asyncio.sleep(0.01)
+            return found
+
+    async def ends(self, task: Task) -> Task:
+        return await self.until(task, lambda task: task.status.is_terminal)
+
+    async def picture(self, task: Task) -> bytes:
+        """The one picture of a finished task."""
+        (output,) = (await self.look(task)).outputs
+        return await self.objects.get(output.object_key)
+
+    async def charges(self) -> dict[int, int]:
+        """How often each task was charged."""
+        rows = await self.database.read(lambda c: c.execute(select(ledger.c.task_id)).scalars().all())
+        return {task_id: list(rows).count(task_id) for task_id in rows}
+
+    def stored(self) -> list[Path]:
+        """Every picture in the folder."""
+        return [path for path in (self.folder / "files").rglob("*") if path.is_file()]
+
+    @asynccontextmanager
+    async def events(self, task: Task) -> AsyncIterator[list[TaskEvent]]:
+        """What is told of the task from now on; the list grows."""
+        heard: list[TaskEvent] = []
+
+        async def listen(payloads: AsyncIterator[bytes]) -> None:
+            async for payload in payloads:
+                heard.append(msgspec.msgpack.decode(payload, type=TaskEvent))
+
+        async with self.bus.subscribe(task_subject(task.id)) as payloads:
+            listening = asyncio.create_task(listen(payloads))
+            try:
+                yield heard
+            finally:
+                listening.cancel()
+
+    # Working
+
+    def worker(self, *, start: StartHost | None = None, **options: Any) -> Worker:
+        """A worker that is yet to run, with one engine."""
+        engine = EngineHost(start=start or host(), first_pause=0.05)
+        return Worker(
+            database=self.database,
+            bus=self.bus,
+            objects=self.objects,
+            engines=[engine],
+            locks=self.locks,
+            **{"heartbeat": 0.2} | options,
+        )
+
+    @asynccontextmanager
+    async def working(self, **options: Any) -> AsyncIterator[Worker]:
+        """A worker that runs, until the context ends."""
+        worker = self.worker(**options)
+        async with running(worker):
+            yield worker
+
+
+@asynccontextmanager
+async def running(worker: Worker) -> AsyncIterator["asyncio.Task[None]"]:
+    """Runs a worker; at the end it is drained at once."""
+    task = asyncio.create_task(worker.run())
+    try:
+        yield task
+    finally:
+        worker.drain()
+        worker.drain()
+        async with asyncio.timeout(20):
+            await task
+
+
+def host(weights: str = "blank:", **options: Any) -> StartHost:
+    """How to start an engine host that keeps its log to itself."""
+    return partial(start_host, weights=weights, on_log=lambda line: None, **options)
+
+
+@asynccontextmanager
+async def open_workshop(
+    folder: Path, *, database_url: str = "", bus_url: str = "memory:"
+) -> AsyncIterator[Workshop]:
+    async with AsyncExitStack() as stack:
+        service = Service(
+            database=await stack.enter_async_context(
+                open_database(database_url or f"sqlite:///{folder / 'tintype.db'}")
+            ),
+            bus=await stack.enter_async_context(open_bus(bus_url)),
+            objects=open_objects(folder / "files"),
+            vault=open_vault(folder / "vault.key"),
+            catalogue=load_catalogue(Path(tintype.__file__).parent / "models"),
+            public_url="http://pictures.example",
+        )
+        yield await Workshop(service=service, folder=folder).open_project()
