@@ -43,7 +43,7 @@ def test_the_variables_of_the_client_are_no_settings() -> None:
     ("environment", "message"),
     [
         ({"TINTYPE_PORT": "eighty"}, "TINTYPE_PORT: must be a whole number, not 'eighty'"),
-        ({"TINTYPE_PORT": "70000"}, "TINTYPE_PORT: must be between 0 and 65535"),
+        ({"TINTYPE_PORT": "70000"}, "TINTYPE_PORT: must be between 1 and 65535"),
         ({"TINTYPE_PROT": "80"}, "TINTYPE_PROT: is not a setting; did you mean TINTYPE_PORT?"),
         ({"TINTYPE_PUBLIC_URL": "draw.example"}, "TINTYPE_PUBLIC_URL: must be an absolute http(s) URL"),
         ({"TINTYPE_BOOTSTRAP_KEY": "k"}, "go together; one of them is missing"),

@@ -97,7 +97,7 @@ def _check(settings: Settings) -> None:
         if not holds:
             raise BadSetting(name=PREFIX + name.upper(), problem=problem)
 
-    demand("port", holds=0 <= settings.port <= 65535, problem="must be between 0 and 65535")
+    demand("port", holds=1 <= settings.port <= 65535, problem="must be between 1 and 65535")
     parts = urlsplit(settings.public_url)
     demand(
         "public_url",

@@ -1,0 +1,227 @@
+"""The composition root: settings in, running parts out. Whoever opens something here closes it here."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import uvicorn
+
+from tintype.api.app import MIB, create_app
+from tintype.bus.opening import open_bus
+from tintype.domain.catalogue import load_catalogue
+from tintype.domain.errors import BadSetting
+from tintype.domain.project import Auth, Project
+from tintype.engine.process import HostProcess, start_host
+from tintype.logs import relay, set_up_logs
+from tintype.service import Service, now
+from tintype.settings import Settings
+from tintype.storage import projects
+from tintype.storage.database import Database, open_database
+from tintype.storage.objects import open_objects
+from tintype.storage.vault import Vault, open_vault
+from tintype.worker import EngineHost, Worker
+from tintype.worker.alongside import alongside
+
+ACCOUNT = "default"
+FIRST_PROJECT = "first"
+BOOTSTRAP_PROJECT = "bootstrap"
+
+
+@asynccontextmanager
+async def open_books(settings: Settings) -> AsyncIterator[tuple[Database, Vault]]:
+    """The database and the vault that opens its secrets. Raises BadSetting."""
+    _make_folder(settings)
+    vault = open_vault(settings.data / "vault.key", key=settings.vault_key)
+    async with open_database(settings.database_url) as database:
+        await database.read(lambda connection: projects.check_vault(connection, vault))
+        yield database, vault
+
+
+@asynccontextmanager
+async def open_service(settings: Settings) -> AsyncIterator[Service]:
+    """The use cases on their store and bus. Raises BadSetting, BadCatalogue."""
+    catalogue = load_catalogue(settings.catalogue)
+    objects = open_objects(
+        settings.files_url,
+        endpoint=settings.s3_endpoint,
+        region=settings.s3_region,
+        access_key=settings.s3_access_key_id,
+        secret_key=settings.s3_secret_access_key,
+    )
+    async with open_books(settings) as (database, vault), open_bus(settings.bus_url) as bus:
+        yield Service(
+            database=database,
+            bus=bus,
+            objects=objects,
+            vault=vault,
+            catalogue=catalogue,
+            public_url=settings.public_url,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Welcome:
+    """What a server says when it listens."""
+
+    url: str
+    project: Project
+    secret: str | None
+    """The project's secret, at the first start only."""
+
+
+async def first_project(service: Service, settings: Settings) -> Welcome:
+    """Makes the project of the settings, or any at all, if it is missing."""
+    key, secret = settings.bootstrap_key, settings.bootstrap_secret
+    name = BOOTSTRAP_PROJECT if key else FIRST_PROJECT
+
+    def make(connection: Any) -> tuple[Project, str | None]:
+        known = projects.by_key(connection, service.vault, key) if key else None
+        if known is not None and (known[1] != secret or known[0].auth is not Auth.SIGNATURE):
+            raise BadSetting(
+                name="TINTYPE_BOOTSTRAP_SECRET",
+                problem="a project has TINTYPE_BOOTSTRAP_KEY already, with another secret or proof",
+            )
+        if known is not None:
+            return known[0], None
+        existing = projects.all_projects(connection)
+        if existing and not key:
+            return existing[0], None
+        account = projects.ensure_account(connection, name=ACCOUNT, now=now())
+        return projects.create_project(
+            connection,
+            service.vault,
+            account=account,
+            name=_free_name(name, {project.name for project in existing}),
+            auth=Auth.SIGNATURE,
+            now=now(),
+            key=key or None,
+            secret=secret or None,
+        )
+
+    project, shown = await service.database.write(make)
+    return Welcome(url=settings.public_url, project=project, secret=None if key else shown)
+
+
+def _free_name(wanted: str, taken: set[str]) -> str:
+    number = 2
+    name = wanted
+    while name in taken:
+        name, number = f"{wanted}-{number}", number + 1
+    return name
+
+
+def engine_starter(settings: Settings) -> Callable[[], AbstractAsyncContextManager[HostProcess]]:
+    """How an engine host of these settings is started."""
+    return partial(
+        start_host,
+        weights=settings.weights,
+        device=settings.device,
+        threads=settings.threads,
+        places=settings.places,
+        on_log=relay,
+    )
+
+
+async def serve(settings: Settings, *, welcome: Callable[[Welcome], None]) -> None:
+    """API and worker in this process, until a signal has been heeded.
+
+    The first SIGINT or SIGTERM lets running tasks finish, the second hands them back. `welcome` is called
+    once the server listens. Raises BadSetting, BadCatalogue, BadCheckpoint.
+    """
+    set_up_logs(form=settings.log_format, level=settings.log_level)
+    with _listening(settings) as listener:
+        async with open_service(settings) as service:
+            first = await first_project(service, settings)
+            worker = Worker(
+                engines=[EngineHost(start=engine_starter(settings))],
+                database=service.database,
+                bus=service.bus,
+                objects=service.objects,
+                locks=settings.data / "workers",
+                grace=settings.grace,
+                heartbeat=settings.heartbeat,
+                silence=settings.silence,
+            )
+            app = create_app(service, ready=lambda: worker.is_ready, largest_body=settings.max_body_mb * MIB)
+            server = _Server(uvicorn.Config(app, **_UVICORN))
+            welcome(first)  # the socket listens already: whoever calls now is answered in a moment
+            async with _heeding_signals(worker.drain), alongside(server.serve([listener])):
+                await worker.run()
+                await server.stop()
+
+
+_UVICORN: dict[str, Any] = {
+    "access_log": False,
+    "log_config": None,
+    "lifespan": "off",
+    "server_header": False,
+    "date_header": True,
+    "timeout_graceful_shutdown": 5,
+    "timeout_keep_alive": 75,
+}
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, started and stopped by whoever owns it instead of by signals."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._stopped = asyncio.Event()
+
+    async def stop(self) -> None:
+        """Answers what has been asked, then returns."""
+        self.should_exit = True
+        await self._stopped.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        self._stopped.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextmanager
+def _listening(settings: Settings) -> Iterator[socket.socket]:
+    """The listening socket, claimed before anything else is touched."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        listener = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as problem:
+        raise BadSetting(
+            name="TINTYPE_PORT",
+            problem=f"cannot listen on {settings.host}:{settings.port} ({problem.strerror or problem}); "
+            "choose another TINTYPE_PORT or TINTYPE_HOST",
+        ) from problem
+    with listener:
+        yield listener
+
+
+@asynccontextmanager
+async def _heeding_signals(handler: Callable[[], None]) -> AsyncIterator[None]:
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    for number in numbers:
+        loop.add_signal_handler(number, handler)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            with contextlib.suppress(ValueError):
+                loop.remove_signal_handler(number)
+
+
+def _make_folder(settings: Settings) -> None:
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise BadSetting(
+            name="TINTYPE_DATA", problem=f"cannot make the folder {settings.data} ({problem.strerror})"
+        ) from problem
