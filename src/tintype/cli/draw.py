@@ -1,6 +1,5 @@
 """`tintype draw`: a picture without a server."""
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -58,6 +57,8 @@ def draw(
 
     Ctrl-C stops it. The name of the file goes to stdout, progress to stderr.
     """
+    import asyncio
+
     from tintype.domain.catalogue import load_catalogue
     from tintype.settings import read_settings
 

@@ -4,12 +4,10 @@ While it serves, `tintype serve` leaves its address in the data folder. The cred
 oldest project, read from the database with the key of the vault: whoever may read these files is trusted.
 """
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-
-import msgspec
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,12 +18,13 @@ ADDRESS = "address"
 """The file in the data folder."""
 
 
-class LocalServer(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class LocalServer:
     """Where the server is, and one project of it."""
 
     url: str
     key: str
-    secret: str
+    secret: str = field(repr=False)
 
 
 @contextmanager
@@ -36,11 +35,14 @@ def announced(url: str, data: "Path") -> Iterator[None]:
     try:
         yield
     finally:
-        file.unlink(missing_ok=True)
+        if file.read_text("utf-8").strip() == url:  # another server may have announced itself since
+            file.unlink()
 
 
 def local_server() -> LocalServer | None:
     """The server whose data folder the settings name; None if none is announced there."""
+    import asyncio
+
     from tintype.settings import read_settings
 
     settings = read_settings()

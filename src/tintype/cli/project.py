@@ -1,12 +1,10 @@
 """`tintype project`: who may ask. Works on the database itself, while a server runs and while none does."""
 
-import asyncio
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from tintype.cli.refusals import Stop
-from tintype.domain.project import Auth
 
 if TYPE_CHECKING:
     from tintype.domain.project import Project
@@ -23,12 +21,15 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def create(
     name: Annotated[str, typer.Option(help="The new project's name.")],
     auth: Annotated[
-        Auth, typer.Option(help="By key alone, or by key and a signature made with the secret.")
-    ] = Auth.SIGNATURE,
+        Literal["key", "signature"],
+        typer.Option(help="By key alone, or by key and a signature made with the secret."),
+    ] = "signature",
     account: Annotated[str, typer.Option(help="Who owns it; made if missing.")] = DEFAULT_ACCOUNT,
     as_json: Json = False,
 ) -> None:
     """Make a project and print its key and secret."""
+    import asyncio
+
     project, secret = asyncio.run(_create(name=name, auth=auth, account=account))
     _print_project(project, secret, as_json=as_json)
 
@@ -39,6 +40,8 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show one project, with its key and secret."""
+    import asyncio
+
     found, secret = asyncio.run(_find(project))
     _print_project(found, secret, as_json=as_json)
 
@@ -46,21 +49,19 @@ def show(
 @app.command("list")
 def list_projects(as_json: Json = False) -> None:
     """List all projects, without their secrets."""
+    import asyncio
+
     projects = asyncio.run(_all())
     if as_json:
         _print_json([_fields(project) for project in projects])
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("ID", "NAME", "AUTH", "KEY", "ACCOUNT", box=None, pad_edge=False)
     for project in projects:
-        table.add_row(str(project.id), project.name, project.auth, project.key, project.account.name)
-    Console(soft_wrap=True).print(table)
+        typer.echo(f"{project.id:<8} {project.auth:<10} {project.key:<31} {project.name}")
 
 
-async def _create(*, name: str, auth: Auth, account: str) -> "tuple[Project, str]":
+async def _create(*, name: str, auth: str, account: str) -> "tuple[Project, str]":
     from tintype.bootstrap import open_books
+    from tintype.domain.project import Auth
     from tintype.service import now
     from tintype.settings import read_settings
     from tintype.storage import projects
@@ -72,7 +73,7 @@ async def _create(*, name: str, auth: Auth, account: str) -> "tuple[Project, str
                 vault,
                 account=projects.ensure_account(connection, name=account, now=now()),
                 name=name,
-                auth=auth,
+                auth=Auth(auth),
                 now=now(),
             )
         )

@@ -55,16 +55,9 @@ def list_tasks(
     if as_json:
         _print_json(page)
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("ID", "STATUS", "CREATED", "SECONDS", "MODEL", "PROMPT", box=None, pad_edge=False)
     for task in page.tasks:
         prompt = str(task.parameters.get("prompt", ""))
-        table.add_row(
-            task.id, _status(task), _moment(task.created), str(task.elapsed_seconds), task.model, prompt
-        )
-    Console(soft_wrap=True).print(table)
+        typer.echo(f"{task.id:<8} {task.status:<22} {_moment(task.created):<26} {task.model}  {prompt}")
     typer.echo(f"{len(page.tasks)} of {page.total}", err=True)
 
 
