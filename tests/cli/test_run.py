@@ -1,0 +1,180 @@
+"""`tintype run`: a picture from a server."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from cli.commands import on_terminal, tintype
+from serving import MODEL, Server, free_port
+
+
+def access(server: Server) -> dict[str, str]:
+    """The server and its project, as the environment says it."""
+    return {"url": server.url, "key": server.key, "secret": server.secret}
+
+
+def test_a_picture_is_written_and_its_name_printed(plain_server: Server, tmp_path: Path) -> None:
+    done = tintype(
+        *("run", MODEL, "--prompt", "a red apple", "-o", "apple.png", "--width", "128", "--height", "64"),
+        cwd=tmp_path,
+        **access(plain_server),
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "apple.png\n"
+    assert done.stderr.splitlines()[0] == "sending"
+    assert done.stderr.splitlines()[-1] == "done"
+    with Image.open(tmp_path / "apple.png") as picture:
+        assert picture.size == (128, 64)
+
+
+def test_the_embedded_model_draws_it_too(server: Server, tmp_path: Path) -> None:
+    done = tintype(
+        *("run", MODEL, "--prompt", "a red apple", "--width", "256", "--height", "256", "--steps", "8"),
+        cwd=tmp_path,
+        **access(server),
+    )
+
+    assert done.stdout == "a-red-apple.png\n", done.stderr
+    with Image.open(tmp_path / "a-red-apple.png") as picture:
+        assert len(picture.convert("RGB").getcolors(256 * 256) or ()) > 100
+
+
+def test_without_credentials_the_server_of_the_folder_is_meant(plain_server: Server, tmp_path: Path) -> None:
+    done = tintype(
+        "run", MODEL, "--prompt", "a red apple", "-o", "apple.png", cwd=tmp_path, data=str(plain_server.data)
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "apple.png").exists()
+
+
+def test_local_credentials_do_not_go_to_another_address(plain_server: Server, tmp_path: Path) -> None:
+    done = tintype(
+        *("run", MODEL, "--prompt", "a red apple", "--url", "http://127.0.0.1:9"),
+        cwd=tmp_path,
+        data=str(plain_server.data),
+    )
+
+    assert done.returncode == 2
+    assert "no API key for http://127.0.0.1:9" in done.stderr
+
+
+def test_with_no_credentials_at_all_it_says_which_are_needed(tmp_path: Path) -> None:
+    done = tintype("run", MODEL, "--prompt", "a red apple", cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert "TINTYPE_KEY" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_inputs_reach_the_model_under_their_own_names(plain_server: Server, tmp_path: Path) -> None:
+    done = tintype(
+        *("run", MODEL, "--prompt", "a red apple", "--safety-tolerance", "5", "--outputFormat", "jpeg"),
+        *("-p", "seed=7", "--json"),
+        cwd=tmp_path,
+        **access(plain_server),
+    )
+
+    report = json.loads(done.stdout)
+    assert report["task"]["parameters"] == {
+        "prompt": "a red apple",
+        "safetyTolerance": "5",
+        "outputFormat": "jpeg",
+        "seed": "7",
+    }
+    assert report["files"] == ["a-red-apple.jpg"]
+
+
+def test_wrong_inputs_are_refused_in_the_words_of_the_server(plain_server: Server, tmp_path: Path) -> None:
+    done = tintype(
+        "run", MODEL, "--prompt", "a red apple", "--width", "1000", cwd=tmp_path, **access(plain_server)
+    )
+
+    assert done.returncode == 3
+    assert done.stderr.endswith("tintype: Request parameter [width] must be a multiple of 16\n")
+
+
+def test_a_mistyped_input_is_noticed(plain_server: Server, tmp_path: Path) -> None:
+    done = tintype("run", MODEL, "-p", "widht=512", cwd=tmp_path, **access(plain_server))
+
+    assert done.returncode == 2
+    assert f"{MODEL} has no input widht; did you mean width?" in done.stderr
+
+
+def test_an_unknown_model_names_the_known_ones(plain_server: Server, tmp_path: Path) -> None:
+    done = tintype("run", "no/such", "--prompt", "a red apple", cwd=tmp_path, **access(plain_server))
+
+    assert done.returncode == 3
+    assert f"the server has no model no/such; it has {MODEL}" in done.stderr
+
+
+@pytest.mark.parametrize(("key", "secret"), [("wrong", "wrong"), (None, "wrong")])
+def test_wrong_credentials_are_told_with_what_to_check(
+    plain_server: Server, tmp_path: Path, key: str | None, secret: str
+) -> None:
+    done = tintype(
+        *("run", MODEL, "--prompt", "a red apple"),
+        cwd=tmp_path,
+        url=plain_server.url,
+        key=key or plain_server.key,
+        secret=secret,
+    )
+
+    assert done.returncode == 3
+    assert "Project authorization is not" in done.stderr
+    assert "check --key and --secret" in done.stderr
+
+
+def test_a_server_that_is_down_is_told_with_its_address(tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+
+    done = tintype("run", MODEL, "--prompt", "a red apple", cwd=tmp_path, url=url, key="key", secret="secret")
+
+    assert done.returncode == 4
+    assert f"tintype: no answer from {url}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_control_c_kills_the_task_and_waits_until_that_is_confirmed(server: Server, tmp_path: Path) -> None:
+    long = ("--width", "2048", "--height", "2048", "--steps", "50")
+    with on_terminal(
+        *("run", MODEL, "--prompt", "a red kite", *long, "-o", "kite.png"), cwd=tmp_path, **access(server)
+    ) as terminal:
+        terminal.shows("drawing")
+
+        terminal.press_control_c()
+
+        assert terminal.ends() == 130
+    task = server.client.list(limit=1).tasks[0]
+    assert task.parameters["prompt"] == "a red kite"
+    assert task.cancelled
+    assert f"interrupted; task {task.id} is killed" in terminal.screen
+    assert not (tmp_path / "kite.png").exists()
+
+
+def test_a_task_that_somebody_else_kills_ends_the_command(server: Server, tmp_path: Path) -> None:
+    long = ("--width", "2048", "--height", "2048", "--steps", "50")
+    with on_terminal("run", MODEL, "--prompt", "a kite", *long, cwd=tmp_path, **access(server)) as terminal:
+        terminal.shows("drawing")
+        task = server.client.list(limit=1).tasks[0]
+
+        server.client.kill(task)
+
+        assert terminal.ends() == 1
+    assert f"tintype: task {task.id} was cancelled" in terminal.screen
+
+
+def test_help_is_quick_because_it_imports_nothing_heavy(tmp_path: Path) -> None:
+    heavy = "{'torch', 'sqlalchemy', 'starlette', 'uvicorn', 'httpx2', 'msgspec', 'asyncio'}"
+    code = f"import sys; import tintype.cli; print(sorted({heavy} & sys.modules.keys()))"
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+
+    assert done.stdout == "[]\n", done.stderr
