@@ -9,7 +9,7 @@ import structlog
 
 from tintype.bus.protocol import Bus
 from tintype.domain.errors import LeaseLost
-from tintype.domain.lifecycle import LOST_ATTEMPTS_ALLOWED, Status
+from tintype.domain.lifecycle import LOST_ATTEMPTS_ALLOWED, STAGES, Status
 from tintype.domain.task import Lease, Outcome, Task
 from tintype.engine.protocol import Drawn, Failed, Progress, Started
 from tintype.service import now
@@ -21,6 +21,10 @@ from tintype.worker.story import Story, tell_handed_back
 
 NOTE_EVERY = 1_000_000
 """Microseconds between two writes of progress."""
+
+GATHER = 0.05
+"""Seconds in which what follows may join a stage in its transaction: a quick task has one less."""
+BEFORE_STEPS = frozenset(STAGES[: STAGES.index(Status.OUTPUT) + 1])
 
 log = structlog.get_logger()
 
@@ -47,6 +51,8 @@ class Drawing:
         self._heard: asyncio.Queue[Heard] = asyncio.Queue()
         self._job_id = pictures.job_id(self._task)
         self._noted = 0
+        self._moves: list[Move] = []
+        self._untold: list[Progress] = []
 
     @property
     def lease(self) -> Lease:
@@ -75,31 +81,43 @@ class Drawing:
 
     async def _follow(self) -> Drawn | Failed | Interruption:
         """Records and tells the steps, until something ends the attempt."""
-        moves: list[Move] = []
-        steps: list[Progress] = []
         while True:
-            heard = await self._heard.get()
-            match heard:
+            match heard := await self._next():
                 case Started():
-                    moves.append((Status.START, now()))
+                    self._moves.append((Status.START, now()))
                 case Progress():
-                    moves += self._note()
-                    steps.append(heard)
+                    self._note()
+                    self._untold.append(heard)
+                case None:
+                    await self._tell(await self._recording.reached(self._moves))
                 case _:
                     return heard
-            if self._heard.empty():  # what came at once shares a transaction
-                await self._story.reached(await self._recording.reached(moves))
-                for step in steps:
-                    await self._story.progressed(step)
-                moves, steps = [], []
 
-    def _note(self) -> list[Move]:
-        """The move to task_output, or again to it, if it is time."""
+    async def _next(self) -> Heard | None:
+        """What is heard next; None as soon as what was heard should be told."""
+        if not self._moves and not self._untold:
+            return await self._heard.get()
+        try:
+            return await asyncio.wait_for(self._heard.get(), GATHER if self._moves else 0)
+        except TimeoutError:
+            return None
+
+    def _note(self) -> None:
+        """Moves the task to task_output, or again to it, if it is time."""
         moment = now()
-        if moment - self._noted < NOTE_EVERY:
-            return []
-        self._noted = moment
-        return [(Status.OUTPUT, moment)]
+        if moment - self._noted >= NOTE_EVERY:
+            self._noted = moment
+            self._moves.append((Status.OUTPUT, moment))
+
+    async def _tell(self, stages: Sequence[Task]) -> None:
+        """Tells what has been stored, and the steps with it."""
+        self._moves = []
+        before = [task for task in stages if task.status in BEFORE_STEPS]
+        await self._story.reached(before)
+        for progress in self._untold:
+            await self._story.progressed(progress)
+        self._untold = []
+        await self._story.reached(stages[len(before) :])
 
     async def _conclude(self, end: Drawn | Failed | Interruption) -> None:
         match end:
@@ -123,8 +141,7 @@ class Drawing:
             raise
 
     async def _finish(self, moves: list[Move], outcome: Outcome) -> None:
-        stages = await self._recording.finish(moves, outcome)
-        await self._story.reached(stages)
+        await self._tell(await self._recording.finish([*self._moves, *moves], outcome))
         log.info("task_finished", task=self._task.id, attempt=self._task.attempt, exit_code=outcome.exit_code)
 
     async def _hand_back(self, *, lost: bool) -> None:

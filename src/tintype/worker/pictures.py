@@ -44,7 +44,7 @@ async def store(objects: Objects, drawn: Drawn, *, now: int) -> Outcome:
         size=len(drawn.image),
         folder=folder,
         access_key=new_token(),
-        object_key=f"outputs/{folder}/{name}",
+        object_key=f"outputs/{folder[:2]}/{folder}-{name}",
         added=now,
     )
     try:
