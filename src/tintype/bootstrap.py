@@ -201,6 +201,8 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
             "choose another TINTYPE_PORT or TINTYPE_HOST",
         ) from problem
     with listener:
+        # Accepted sockets inherit it; event loops set it only where the protocol number is given.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield listener
 
 
