@@ -9,6 +9,7 @@ import pytest
 from conformance.postgres_server import PostgresServer, postgres_server
 from conformance.storekeeper import Storekeeper
 from tintype.storage.database import Database, open_database
+from tintype.storage.tables import metadata
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def postgres() -> Iterator[PostgresServer]:
 
 @pytest.fixture(scope="session")
 def migrated_postgres(postgres: PostgresServer) -> str:
-    """The URL of a migrated database that nobody uses: a template for others."""
+    """The URL of a migrated database, which the tests use in turn."""
     url = postgres.new_url()
 
     async def migrate() -> None:
@@ -51,11 +52,12 @@ def empty_url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def database_url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a database that only the test uses."""
+    """The URL of a database without rows that only this test uses now."""
     if kind == "sqlite":
         return f"sqlite:///{tmp_path / 'tintype.db'}"
-    template = request.getfixturevalue("migrated_postgres")
-    return str(request.getfixturevalue("postgres").new_url(like=template))
+    url = str(request.getfixturevalue("migrated_postgres"))
+    request.getfixturevalue("postgres").clear(url, metadata.tables)
+    return url
 
 
 @pytest.fixture

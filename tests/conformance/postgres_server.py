@@ -6,7 +6,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import count
@@ -27,12 +27,17 @@ class PostgresServer:
         self._account = account
         self._numbers = count(1)
 
-    def new_url(self, *, like: str = "") -> str:
-        """The URL of a new database: empty, or a copy of the one of another URL, which nobody may use now."""
+    def new_url(self) -> str:
+        """The URL of a new, empty database."""
         name = f"test_{next(self._numbers)}"
-        template = ("-T", make_url(like).database or "") if like else ()
-        self._run("createdb", "-h", str(self._folder), "-U", "postgres", *template, name)
+        self._run("createdb", "-h", str(self._folder), "-U", "postgres", name)
         return f"postgresql://postgres@/{name}?host={self._folder}"
+
+    def clear(self, url: str, tables: Iterable[str]) -> None:
+        """Empties the tables of a database and numbers their rows from 1 again."""
+        sql = f"TRUNCATE {', '.join(tables)} RESTART IDENTITY"
+        name = make_url(url).database or ""
+        self._run("psql", "-h", str(self._folder), "-U", "postgres", "-d", name, "-q", "-c", sql)
 
     def start(self) -> subprocess.Popen[bytes]:
         """The server's process, accepting connections."""
@@ -81,7 +86,7 @@ def postgres_server() -> Iterator[PostgresServer]:
         try:
             yield server
         finally:
-            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGQUIT)  # at once: nothing here is worth a checkpoint
             process.wait(timeout=30)
     finally:
         shutil.rmtree(folder)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+from asyncpg import InterfaceError, PostgresError
 from sqlalchemy import URL, Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -63,7 +64,7 @@ async def _prepare(engine: AsyncEngine, url: URL) -> None:
     try:
         async with engine.begin() as connection:
             await connection.run_sync(migrate)
-    except (OSError, DBAPIError) as problem:
-        reason = problem.orig if isinstance(problem, DBAPIError) else problem
+    except (OSError, TypeError, ValueError, DBAPIError, PostgresError, InterfaceError) as problem:
+        reason = " ".join(str(problem.orig if isinstance(problem, DBAPIError) else problem).split())
         shown = url.render_as_string(hide_password=True)
         raise BadSetting(name="TINTYPE_DATABASE_URL", problem=f"{shown}: {reason}") from problem

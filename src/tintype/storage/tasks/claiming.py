@@ -72,8 +72,10 @@ def advance(connection: Connection, lease: Lease, status: Status, *, now: int) -
     """The task moved forward to a later stage. Its `sequence` has grown by one.
 
     `now` is in microseconds since the epoch. Raises LeaseLost if the lease is over, or the task is there
-    already or further on.
+    already or further on; ValueError for a status that is reached by a claim or an end.
     """
+    if status not in _STEPS:
+        raise ValueError(f"{status} is not reached by advancing")
     return _move(connection, lease, _STEPS[status], now)
 
 
