@@ -15,6 +15,8 @@ from tintype.domain.errors import MalformedRequest, RequestTooLarge
 SPACE = b" \t\r\n\v\f"
 PATIENCE = 30.0
 """Seconds to wait for the next bytes of a body that was announced."""
+LONG = 256 * 1024
+"""Bytes from which on others should not wait while a body is understood."""
 DEEPEST = 64
 """How far JSON may nest."""
 
@@ -47,7 +49,9 @@ class BodyReader:
             body += chunk
             if len(body) > self._largest:
                 raise RequestTooLarge
-        return read_body(bytes(body), media_type)
+        if len(body) < LONG:
+            return read_body(bytes(body), media_type)
+        return await asyncio.to_thread(read_body, bytes(body), media_type)
 
 
 def read_body(body: bytes, media_type: bytes) -> dict[str, Any]:
