@@ -7,8 +7,8 @@ import msgspec
 from tintype.domain.lifecycle import Status
 from tintype.domain.task import Task
 
-SEQUENCE_STRIDE = 1000
-"""How much `sequence` grows with every stored change: room for events that are told but not stored."""
+ROOM = 1000
+"""Sequence numbers between two stored changes of a task, for events that are told but not stored."""
 
 
 class TaskEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +30,7 @@ def status_event(task: Task, message: Any = None) -> TaskEvent:
     return TaskEvent(
         task_id=task.id,
         token=task.token,
-        sequence=task.sequence,
+        sequence=task.sequence * ROOM,
         type=task.status,
         message=message,
         success=task.succeeded if task.status.is_terminal else None,
@@ -44,7 +44,7 @@ def progress_event(task: Task, number: int, message: Any) -> TaskEvent:
     return TaskEvent(
         task_id=task.id,
         token=task.token,
-        sequence=task.sequence + number,
+        sequence=task.sequence * ROOM + number,
         type=Status.OUTPUT,
         message=message,
     )

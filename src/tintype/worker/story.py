@@ -6,7 +6,7 @@ import msgspec
 
 from tintype.bus.protocol import WORK, Bus, task_subject
 from tintype.domain.events import (
-    SEQUENCE_STRIDE,
+    ROOM,
     TaskEvent,
     progress_event,
     progress_message,
@@ -35,7 +35,7 @@ class Story:
     async def progressed(self, progress: Progress) -> None:
         """A step is done."""
         self._told_since += 1
-        if self._told_since < SEQUENCE_STRIDE:
+        if self._told_since < ROOM:
             message = progress_message(step=progress.step, steps=progress.steps, elapsed=progress.elapsed)
             await tell(self._bus, progress_event(self._task, self._told_since, message))
 
