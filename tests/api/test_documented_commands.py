@@ -1,37 +1,16 @@
 """Section 4: the model page's commands work verbatim."""
 
-import json
-import subprocess
 from typing import Any
 
 import pytest
 
 from api import commands
-from api.wire import Caller, Wire
-
-NO_CREDENTIALS = {"code": 99, "message": "Authorization bearer token is not founded in headers."}
-
-
-def bash(wire: Wire, script: str) -> list[dict[str, Any]]:
-    """What the script prints, with the page's host replaced by the server's; JSON answers in a row."""
-    script = script.replace("https://api.wiro.ai", wire.url).replace("curl -X", "curl -s -X")
-    ended = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=20)
-    printed, decoder, answers = ended.stdout.strip(), json.JSONDecoder(), []
-    while printed:
-        answer, end = decoder.raw_decode(printed)
-        answers.append(answer)
-        printed = printed[end:].lstrip()
-    return answers
-
-
-def prepared(caller: Caller) -> str:
-    return commands.PREPARE.replace("{{useSelectedProjectAPIKey}}", caller.key).replace(
-        "XXXXXXXXX", caller.secret
-    )
+from api.bash import NO_CREDENTIALS, bash, prepared
+from api.wire import Wire
 
 
 def test_check_25_27_the_six_commands_get_six_answers(wire: Wire) -> None:
-    answers = bash(wire, prepared(wire.caller) + "".join(commands.ALL))
+    answers = bash(wire.url, prepared(wire.caller.key, wire.caller.secret) + "".join(commands.ALL))
 
     assert len(answers) == 6
     ran = answers[0]
@@ -46,12 +25,12 @@ def test_check_25_27_the_six_commands_get_six_answers(wire: Wire) -> None:
 
 def test_check_25_the_commands_find_the_tasks_that_exist(wire: Wire) -> None:
     def task_of(script: str) -> dict[str, Any]:
-        (answer,) = bash(wire, prepared(wire.caller) + script)
+        (answer,) = bash(wire.url, prepared(wire.caller.key, wire.caller.secret) + script)
         assert answer["result"] is True, answer
         return dict(answer["tasklist"][0])
 
-    (first,) = bash(wire, prepared(wire.caller) + commands.RUN)
-    (second,) = bash(wire, prepared(wire.caller) + commands.RUN)
+    (first,) = bash(wire.url, prepared(wire.caller.key, wire.caller.secret) + commands.RUN)
+    (second,) = bash(wire.url, prepared(wire.caller.key, wire.caller.secret) + commands.RUN)
     third = wire.run()
 
     assert task_of(commands.DETAIL_BY_ID.replace("2221", first["taskid"]))["id"] == first["taskid"]
@@ -64,7 +43,7 @@ def test_check_25_the_commands_find_the_tasks_that_exist(wire: Wire) -> None:
 
 
 def test_check_27_80_a_sentence_as_callback_url_is_kept_and_noted(wire: Wire) -> None:
-    (ran,) = bash(wire, prepared(wire.caller) + commands.RUN)
+    (ran,) = bash(wire.url, prepared(wire.caller.key, wire.caller.secret) + commands.RUN)
 
     task = wire.detail(ran)
 
@@ -76,28 +55,30 @@ def test_check_27_80_a_sentence_as_callback_url_is_kept_and_noted(wire: Wire) ->
 
 @pytest.mark.parametrize("command", commands.ALL)
 def test_check_26_pasted_as_one_line_the_commands_are_refused_at_once(wire: Wire, command: str) -> None:
-    flat = commands.flattened(prepared(wire.caller))
+    flat = commands.flattened(prepared(wire.caller.key, wire.caller.secret))
 
-    (answer,) = bash(wire, flat + "\n" + commands.flattened(command))
+    (answer,) = bash(wire.url, flat + "\n" + commands.flattened(command))
 
     assert answer["errors"] == [NO_CREDENTIALS]
 
 
 def test_everything_in_one_line_is_one_comment(wire: Wire) -> None:
-    assert bash(wire, commands.flattened(prepared(wire.caller) + commands.RUN)) == []
+    assert (
+        bash(wire.url, commands.flattened(prepared(wire.caller.key, wire.caller.secret) + commands.RUN)) == []
+    )
 
 
 @pytest.mark.parametrize(
     "path", ["Run/black-forest-labs/flux-2-flex-t2i", "Task/Detail", "Task/Kill", "Task/Cancel"]
 )
 def test_check_26_a_bare_post_is_refused_at_once(wire: Wire, path: str) -> None:
-    (answer,) = bash(wire, f'curl -m 2 -X POST "https://api.wiro.ai/v1/{path}"')
+    (answer,) = bash(wire.url, f'curl -m 2 -X POST "https://api.wiro.ai/v1/{path}"')
 
     assert answer["errors"] == [NO_CREDENTIALS]
 
 
 def test_the_page_s_placeholders_are_an_unknown_key(wire: Wire) -> None:
-    answers = bash(wire, commands.PREPARE + "".join(commands.ALL))
+    answers = bash(wire.url, commands.PREPARE + "".join(commands.ALL))
 
     assert [answer["errors"][0]["message"] for answer in answers] == [
         "Project authorization is not founded."
@@ -106,6 +87,8 @@ def test_the_page_s_placeholders_are_an_unknown_key(wire: Wire) -> None:
 
 def test_other_openssl_forms_of_the_signature_work(wire: Wire) -> None:
     for form in ('openssl dgst -sha256 -r -hmac "${YOUR_API_KEY}"', 'openssl sha256 -hmac "${YOUR_API_KEY}"'):
-        script = prepared(wire.caller).replace('openssl dgst -sha256 -hmac "${YOUR_API_KEY}"', form)
+        script = prepared(wire.caller.key, wire.caller.secret).replace(
+            'openssl dgst -sha256 -hmac "${YOUR_API_KEY}"', form
+        )
         assert form in script
-        assert bash(wire, script + commands.RUN)[0]["result"] is True
+        assert bash(wire.url, script + commands.RUN)[0]["result"] is True
