@@ -1,8 +1,10 @@
 """A database, a bus, a folder of pictures and workers on them: what stands behind the wire."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -11,14 +13,16 @@ import msgspec
 from sqlalchemy import select
 
 import tintype
-from tintype.bus import Bus, open_bus, task_subject
+from tintype.bus import WORK, Bus, open_bus, task_subject
 from tintype.domain.catalogue import load_catalogue
 from tintype.domain.events import TaskEvent
 from tintype.domain.project import Auth
-from tintype.domain.task import Task, TaskName
+from tintype.domain.task import NewTask, Task, TaskName
+from tintype.domain.tokens import new_token
 from tintype.engine.process import HostProcess, start_host
+from tintype.engine.protocol import Event
 from tintype.service import Service, now
-from tintype.storage import projects
+from tintype.storage import projects, tasks
 from tintype.storage.database import Database, open_database
 from tintype.storage.objects import Objects, open_objects
 from tintype.storage.tables import ledger
@@ -26,8 +30,6 @@ from tintype.storage.vault import open_vault
 from tintype.worker import EngineHost, Worker
 
 MODEL = "black-forest-labs/flux-2-flex-t2i"
-QUIET = print
-StartHost = Callable[[], AbstractAsyncContextManager[HostProcess]]
 
 
 class Workshop:
@@ -67,15 +69,36 @@ class Workshop:
         """The task as it is now."""
         return await self.service.read(self.project, TaskName(kind="id", value=str(task.id)))
 
+    async def submit(self, **inputs: Any) -> Task:
+        """A task with inputs that nobody has checked."""
+        new = NewTask(
+            token=new_token(),
+            project_id=self.project.id,
+            billed_project_id=self.project.id,
+            model=MODEL,
+            parameters={},
+            inputs=inputs,
+            callback_url="",
+            cps=1,
+            share="",
+            weight=1.0,
+            cost_estimate=1.0,
+        )
+        task = await self.database.write(lambda c: tasks.submit(c, new, idempotency=None, now=now()))
+        await self.bus.publish(WORK)
+        return task
+
     async def kill(self, task: Task) -> Task:
         return await self.service.kill(self.project, TaskName(kind="id", value=str(task.id)))
 
     async def until(self, task: Task, condition: Callable[[Task], bool]) -> Task:
         """The task, as soon as it is so. Waits at most 30 s."""
         async with asyncio.timeout(30):
-            while not condition(found := await self.look(task)):
+            while True:
+                found = await self.look(task)
+                if condition(found):
+                    return found
                 await asyncio.sleep(0.01)
-            return found
 
     async def ends(self, task: Task) -> Task:
         return await self.until(task, lambda task: task.status.is_terminal)
@@ -112,9 +135,9 @@ class Workshop:
 
     # Working
 
-    def worker(self, *, start: StartHost | None = None, **options: Any) -> Worker:
+    def worker(self, hosts: "Hosts | None" = None, **options: Any) -> Worker:
         """A worker that is yet to run, with one engine."""
-        engine = EngineHost(start=start or host(), first_pause=0.05)
+        engine = EngineHost(start=hosts or Hosts(), first_pause=0.05)
         return Worker(
             database=self.database,
             bus=self.bus,
@@ -125,11 +148,68 @@ class Workshop:
         )
 
     @asynccontextmanager
-    async def working(self, **options: Any) -> AsyncIterator[Worker]:
+    async def working(self, hosts: "Hosts | None" = None, **options: Any) -> AsyncIterator[Worker]:
         """A worker that runs, until the context ends."""
-        worker = self.worker(**options)
+        worker = self.worker(hosts, **options)
         async with running(worker):
             yield worker
+
+
+class Hosts:
+    """Starts engine hosts, and can do to the newest what the world does to processes."""
+
+    def __init__(self, weights: str = "blank:", *, frozen: bool = False, **options: Any) -> None:
+        self.started = 0
+        self.said: list[Event] = []
+        """What every host said, in order."""
+        self.frozen = frozen
+        self._start = partial(start_host, weights=weights, on_log=lambda line: None, **options)
+        self._pid = 0
+
+    @asynccontextmanager
+    async def __call__(self) -> AsyncIterator[HostProcess]:
+        async with self._start() as host:
+            self.started, self._pid = self.started + 1, host.pid
+            host.events = partial(self._overhear, host.events)  # type: ignore[method-assign]
+            if self.frozen:
+                self.signal(signal.SIGSTOP)
+            try:
+                yield host
+            finally:
+                self.signal(signal.SIGCONT)
+                self._pid = 0
+
+    def freeze(self) -> None:
+        """The host, and those that follow it, stand still."""
+        self.frozen = True
+        self.signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self.frozen = False
+        self.signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        self.signal(signal.SIGKILL)
+
+    def signal(self, number: signal.Signals) -> None:
+        if self._pid:
+            with suppress(ProcessLookupError):
+                os.kill(self._pid, number)
+
+    async def until_started(self, times: int = 1) -> None:
+        await until(lambda: self.started >= times and self._pid)
+
+    async def _overhear(self, events: Callable[[], AsyncIterator[Event]]) -> AsyncIterator[Event]:
+        async for event in events():
+            self.said.append(event)
+            yield event
+
+
+async def until(condition: Callable[[], Any], *, within: float = 30) -> None:
+    """Waits until something is so."""
+    async with asyncio.timeout(within):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
@@ -143,11 +223,6 @@ async def running(worker: Worker) -> AsyncIterator["asyncio.Task[None]"]:
         worker.drain()
         async with asyncio.timeout(20):
             await task
-
-
-def host(weights: str = "blank:", **options: Any) -> StartHost:
-    """How to start an engine host that keeps its log to itself."""
-    return partial(start_host, weights=weights, on_log=lambda line: None, **options)
 
 
 @asynccontextmanager
