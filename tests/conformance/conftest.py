@@ -1,6 +1,7 @@
 """Each suite's implementations."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -24,16 +25,24 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database without rows, to be copied."""
+    path = tmp_path_factory.mktemp("sqlite") / "migrated.db"
+    asyncio.run(migrate(f"sqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
 def migrated_postgres(postgres: PostgresServer) -> str:
     """The URL of a migrated database, which the tests use in turn."""
     url = postgres.new_url()
-
-    async def migrate() -> None:
-        async with open_database(url):
-            pass
-
-    asyncio.run(migrate())
+    asyncio.run(migrate(url))
     return url
+
+
+async def migrate(url: str) -> None:
+    async with open_database(url):
+        pass
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -54,7 +63,9 @@ def empty_url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def database_url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a database without rows that only this test uses now."""
     if kind == "sqlite":
-        return f"sqlite:///{tmp_path / 'tintype.db'}"
+        copy = tmp_path / "tintype.db"
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), copy)
+        return f"sqlite:///{copy}"
     url = str(request.getfixturevalue("migrated_postgres"))
     request.getfixturevalue("postgres").clear(url, metadata.tables)
     return url

@@ -1,6 +1,7 @@
 """Holding tasks: claims never overlap, writes are fenced, and what a worker drops is picked up."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -61,25 +62,24 @@ async def test_a_worker_leads_its_task_through_every_stage(store: Storekeeper) -
     assert reached == [DAWN + seconds * SECOND for seconds in (1, 3, 7)]
 
 
-@pytest.mark.parametrize("here", DRAWING)
-async def test_a_task_moves_only_where_the_lifecycle_allows(store: Storekeeper, here: Status) -> None:
-    task = await store.claimed()
-    await store.advance(task.lease, here)
+async def test_a_task_moves_only_where_the_lifecycle_allows(store: Storekeeper) -> None:
+    for here in DRAWING:
+        task = await store.claimed()
+        await store.advance(task.lease, here)
 
-    for there in DRAWING:
-        if there in MOVES[here]:
-            continue
-        with pytest.raises(LeaseLost):
-            await store.advance(task.lease, there)
-    assert (await store.find(task)).status is here
+        for there in DRAWING:
+            if there not in MOVES[here]:
+                with pytest.raises(LeaseLost):
+                    await store.advance(task.lease, there)
+        assert (await store.find(task)).status is here
 
 
-@pytest.mark.parametrize("end", [Status.QUEUE, Status.ACCEPT, Status.POSTPROCESS_END, Status.CANCEL])
-async def test_advancing_is_not_the_way_to_claim_or_end(store: Storekeeper, end: Status) -> None:
+async def test_advancing_is_not_the_way_to_claim_or_end(store: Storekeeper) -> None:
     task = await store.claimed()
 
-    with pytest.raises(ValueError, match=end):
-        await store.advance(task.lease, end)
+    for status in set(Status) - set(DRAWING):
+        with pytest.raises(ValueError, match=status):
+            await store.advance(task.lease, status)
 
 
 async def test_progress_may_be_noted_again_and_again(store: Storekeeper) -> None:
@@ -95,22 +95,26 @@ async def test_progress_may_be_noted_again_and_again(store: Storekeeper) -> None
         await store.note_progress(task.lease)
 
 
-@pytest.mark.parametrize(
-    "forged", [{"worker": "w2"}, {"attempt": 2}, {"attempt": 0}, {"task_id": 404}, {"worker": ""}]
-)
-async def test_a_write_needs_the_whole_lease(store: Storekeeper, forged: dict[str, object]) -> None:
+async def test_a_write_needs_the_whole_lease(store: Storekeeper) -> None:
     task = await store.claimed()
-    fields = {"task_id": task.id, "worker": "w1", "attempt": 1, **forged}
-    lease = Lease(**fields)  # type: ignore[arg-type]
+    forged: list[dict[str, Any]] = [
+        {"worker": "w2"},
+        {"worker": ""},
+        {"attempt": 0},
+        {"attempt": 2},
+        {"task_id": 404},
+    ]
 
-    for write in (
-        store.advance(lease, Status.START),
-        store.note_progress(lease),
-        store.finish(lease, failure()),
-        store.hand_back(lease),
-    ):
-        with pytest.raises(LeaseLost):
-            await write
+    for fields in forged:
+        lease = Lease(**{"task_id": task.id, "worker": "w1", "attempt": 1, **fields})
+        for write in (
+            store.advance(lease, Status.START),
+            store.note_progress(lease),
+            store.finish(lease, failure()),
+            store.hand_back(lease),
+        ):
+            with pytest.raises(LeaseLost):
+                await write
     assert await store.find(task) == task
 
 

@@ -101,9 +101,9 @@ async def test_forgotten_keys_are_swept_away(store: Storekeeper) -> None:
     assert await sweep() == 0
 
 
-@pytest.mark.parametrize("key", ["k" * 100_000, "\x00", "\ud800", "Schlüssel 🔑"])
-async def test_any_text_is_a_key(store: Storekeeper, key: str) -> None:
-    assert await store.submit(key=key) == await store.submit(key=key)
+async def test_any_text_is_a_key(store: Storekeeper) -> None:
+    for key in ("k" * 100_000, "\x00", "\ud800", "Schlüssel 🔑"):
+        assert await store.submit(key=key) == await store.submit(key=key)
 
 
 async def test_parallel_requests_with_one_key_give_one_task(store: Storekeeper) -> None:

@@ -51,7 +51,10 @@ class PostgresDatabase:
 async def open_postgres(url: URL) -> AsyncIterator[PostgresDatabase]:
     """The database of a `postgresql://` URL, migrated. Raises BadSetting."""
     engine = create_async_engine(
-        url.set(drivername="postgresql+asyncpg"), pool_size=CONNECTIONS, pool_pre_ping=True
+        url.set(drivername="postgresql+asyncpg"),
+        pool_size=CONNECTIONS,
+        pool_pre_ping=True,
+        hide_parameters=True,
     )
     try:
         await _prepare(engine, url)

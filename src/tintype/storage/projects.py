@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Connection, Select, Text, bindparam, insert, 
 from tintype.domain.errors import BadSetting
 from tintype.domain.project import Account, Auth, Project
 from tintype.domain.tokens import new_token
+from tintype.storage.columns import LARGEST
 from tintype.storage.tables import accounts, projects
 from tintype.storage.vault import Vault
 
@@ -86,6 +87,8 @@ def by_key(connection: Connection, vault: Vault, key: str) -> tuple[Project, str
 
 def by_id(connection: Connection, project_id: int) -> Project | None:
     """The project of an id."""
+    if not 0 < project_id <= LARGEST:
+        return None
     row = connection.execute(_PROJECTS.where(projects.c.id == project_id)).one_or_none()
     return None if row is None else _project(row)
 
@@ -116,6 +119,8 @@ def check_vault(connection: Connection, vault: Vault) -> None:
 
 def share_an_account(connection: Connection, project_id: int, other_id: int) -> bool:
     """Whether both projects exist and belong to one account."""
+    if max(project_id, other_id) > LARGEST:
+        return False
     owners = select(projects.c.account_id).where(projects.c.id.in_([project_id, other_id]))
     found = list(connection.execute(owners).scalars())
     return len(found) == len({project_id, other_id}) and len(set(found)) == 1

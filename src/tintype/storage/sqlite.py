@@ -104,7 +104,10 @@ def _attempt(connection: Connection, change: Callable[[Connection], Any]) -> tup
     try:
         result, error = change(connection), None
     except Exception as failure:
-        connection.exec_driver_sql("ROLLBACK TO one_write")
+        try:
+            connection.exec_driver_sql("ROLLBACK TO one_write")
+        except DBAPIError:  # the whole transaction is gone, as with a full disk
+            raise failure from None
         result, error = None, failure
     connection.exec_driver_sql("RELEASE one_write")
     return result, error
@@ -152,6 +155,7 @@ def _engine(path: Path, begin: str, connections: int) -> Engine:
         URL.create("sqlite", database=str(path)),
         connect_args={"check_same_thread": False, "timeout": BUSY_SECONDS, "cached_statements": 512},
         poolclass=QueuePool,
+        hide_parameters=True,
         pool_size=connections,
         max_overflow=0,
     )

@@ -73,7 +73,11 @@ def named(project_id: int, name: TaskName) -> Select[Any]:
     mine = select(tasks).where(tasks.c.project_id == project_id)
     if name.kind == "id":
         digits = name.value.lstrip("0")
-        if not digits.isdigit() or len(digits) > len(str(LARGEST)) or int(digits) > LARGEST:
+        if (
+            not (digits.isascii() and digits.isdigit())
+            or len(digits) > len(str(LARGEST))
+            or int(digits) > LARGEST
+        ):
             raise UnknownTask
         return mine.where(tasks.c.id == int(digits))
     return mine.where(tasks.c.token == read_token(name.value))

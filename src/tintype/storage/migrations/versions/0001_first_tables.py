@@ -73,9 +73,9 @@ def upgrade() -> None:
         sa.Column("max_concurrent", sa.Integer(), nullable=True),
         sa.Column("weight", sa.Double(), nullable=False),
         sa.Column("create_time", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("auth IN ('key', 'signature')", name="ck_projects_auth"),
-        sa.CheckConstraint("max_concurrent >= 0", name="ck_projects_max_concurrent"),
-        sa.CheckConstraint("weight > 0", name="ck_projects_weight"),
+        sa.CheckConstraint("auth IN ('key', 'signature')", name=op.f("ck_projects_auth")),
+        sa.CheckConstraint("max_concurrent >= 0", name=op.f("ck_projects_max_concurrent")),
+        sa.CheckConstraint("weight > 0", name=op.f("ck_projects_weight")),
         sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="fk_projects_account_id"),
         sa.PrimaryKeyConstraint("id", name="pk_projects"),
         sa.UniqueConstraint("key", name="uq_projects_key"),
@@ -119,40 +119,41 @@ def upgrade() -> None:
         sa.Column("debug_output", sa.Text(), nullable=False),
         sa.Column("debug_error", sa.Text(), nullable=False),
         sa.Column("output_folder", sa.Text(), nullable=False),
-        sa.CheckConstraint("(status = 'task_cancel') = (cancel_time > 0)", name="ck_tasks_cancelled"),
+        sa.CheckConstraint("(status = 'task_cancel') = (cancel_time > 0)", name=op.f("ck_tasks_cancelled")),
         sa.CheckConstraint(
-            "(status = 'task_postprocess_end') = (exit_code IS NOT NULL)", name="ck_tasks_exit_code"
+            "(status = 'task_postprocess_end') = (exit_code IS NOT NULL)", name=op.f("ck_tasks_exit_code")
         ),
         sa.CheckConstraint(
-            f"NOT (status = 'task_queue') OR (worker IS NULL AND {UNTOUCHED})", name="ck_tasks_queued"
+            f"NOT (status = 'task_queue') OR (worker IS NULL AND {UNTOUCHED})", name=op.f("ck_tasks_queued")
         ),
         sa.CheckConstraint(
             f"NOT (status IN ({LEASED})) OR (worker IS NOT NULL AND attempt > 0 AND accept_time > 0)",
-            name="ck_tasks_leased",
+            name=op.f("ck_tasks_leased"),
         ),
         sa.CheckConstraint(
-            "lost_attempts < 3 OR status = 'task_postprocess_end'", name="ck_tasks_lost_attempts"
+            "lost_attempts < 3 OR status = 'task_postprocess_end'", name=op.f("ck_tasks_lost_attempts")
         ),
         sa.CheckConstraint(
-            "output_folder = '0' OR (exit_code IS NOT NULL AND exit_code = 0)", name="ck_tasks_output_folder"
+            "output_folder = '0' OR (exit_code IS NOT NULL AND exit_code = 0)",
+            name=op.f("ck_tasks_output_folder"),
         ),
         sa.CheckConstraint(
             "status <> 'task_postprocess_end'"
             " OR (end_time > 0 AND postprocess_start_time > 0 AND postprocess_end_time > 0)",
-            name="ck_tasks_finished",
+            name=op.f("ck_tasks_finished"),
         ),
         sa.CheckConstraint(
             f"status IN ('task_queue', {LEASED}, 'task_postprocess_end', 'task_cancel')",
-            name="ck_tasks_status",
+            name=op.f("ck_tasks_status"),
         ),
-        sa.CheckConstraint("attempt >= lost_attempts AND lost_attempts >= 0", name="ck_tasks_attempt"),
-        sa.CheckConstraint(f"create_time > 0 AND {IN_ORDER}", name="ck_tasks_moments"),
+        sa.CheckConstraint("attempt >= lost_attempts AND lost_attempts >= 0", name=op.f("ck_tasks_attempt")),
+        sa.CheckConstraint(f"create_time > 0 AND {IN_ORDER}", name=op.f("ck_tasks_moments")),
         sa.CheckConstraint(
             "total_cost = 0 OR (total_cost > 0 AND exit_code IS NOT NULL AND exit_code = 0)",
-            name="ck_tasks_total_cost",
+            name=op.f("ck_tasks_total_cost"),
         ),
         sa.CheckConstraint(
-            "weight > 0 AND cost_estimate >= 0 AND cps >= 0 AND sequence > 0", name="ck_tasks_numbers"
+            "weight > 0 AND cost_estimate >= 0 AND cps >= 0 AND sequence > 0", name=op.f("ck_tasks_numbers")
         ),
         sa.ForeignKeyConstraint(["billed_project_id"], ["projects.id"], name="fk_tasks_billed_project_id"),
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name="fk_tasks_project_id"),
@@ -196,9 +197,9 @@ def upgrade() -> None:
         sa.Column("object_key", sa.Text(), nullable=False),
         sa.Column("add_time", sa.BigInteger(), nullable=False),
         sa.Column("forget_time", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("role <> 'output' OR task_id IS NOT NULL", name="ck_files_output"),
-        sa.CheckConstraint("role IN ('input', 'output', 'upload')", name="ck_files_role"),
-        sa.CheckConstraint("size >= 0", name="ck_files_size"),
+        sa.CheckConstraint("role <> 'output' OR task_id IS NOT NULL", name=op.f("ck_files_output")),
+        sa.CheckConstraint("role IN ('input', 'output', 'upload')", name=op.f("ck_files_role")),
+        sa.CheckConstraint("size >= 0", name=op.f("ck_files_size")),
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name="fk_files_project_id"),
         sa.ForeignKeyConstraint(["task_id"], ["tasks.id"], name="fk_files_task_id"),
         sa.PrimaryKeyConstraint("id", name="pk_files"),
@@ -225,7 +226,7 @@ def upgrade() -> None:
         sa.Column("project_id", ID, nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
         sa.Column("create_time", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("amount > 0", name="ck_ledger_amount"),
+        sa.CheckConstraint("amount > 0", name=op.f("ck_ledger_amount")),
         sa.ForeignKeyConstraint(["project_id"], ["projects.id"], name="fk_ledger_project_id"),
         sa.ForeignKeyConstraint(["task_id"], ["tasks.id"], name="fk_ledger_task_id"),
         sa.PrimaryKeyConstraint("id", name="pk_ledger"),

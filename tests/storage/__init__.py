@@ -1,0 +1,1 @@
+"""Storage: what belongs to one implementation alone."""
