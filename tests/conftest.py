@@ -1,4 +1,4 @@
-"""Fixtures that every room's tests may use."""
+"""Fixtures that every room's tests may use. A server starts when the first test asks for it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +9,24 @@ from serving import Server, start_server
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server, with the embedded checkpoint, for all tests that leave it as they found it."""
-    with start_server(tmp_path_factory.mktemp("server") / "data") as server:
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A FLUX.2 checkpoint of random weights: it draws noise, but step by step, as the real ones do."""
+    from engine.checkpoints import write_checkpoint
+
+    return write_checkpoint(tmp_path_factory.mktemp("weights") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Path) -> Iterator[Server]:
+    """One server with a real engine, on random weights, for all tests that leave it as they found it."""
+    with start_server(tmp_path_factory.mktemp("server") / "data", weights=tiny_checkpoint) as server:
+        yield server
+
+
+@pytest.fixture
+def own_server(tmp_path: Path, tiny_checkpoint: Path) -> Iterator[Server]:
+    """Like `server`, for one test, which may stop, crash or fill it."""
+    with start_server(tmp_path / "data", weights=tiny_checkpoint) as server:
         yield server
 
 
@@ -22,8 +37,8 @@ def plain_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
-def own_server(tmp_path: Path) -> Iterator[Server]:
-    """A server with the embedded checkpoint that a test may stop, crash or fill."""
-    with start_server(tmp_path / "data") as server:
+@pytest.fixture(scope="session")
+def drawing_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Like `server`, but it draws with the checkpoint that Tintype brings along, as a stranger's does."""
+    with start_server(tmp_path_factory.mktemp("drawing") / "data") as server:
         yield server

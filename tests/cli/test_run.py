@@ -11,6 +11,8 @@ from PIL import Image
 from cli.commands import on_terminal, tintype
 from serving import MODEL, Server, free_port
 
+LONG = ("--width", "768", "--height", "768", "--steps", "50")
+
 
 def access(server: Server) -> dict[str, str]:
     """The server and its project, as the environment says it."""
@@ -32,11 +34,11 @@ def test_a_picture_is_written_and_its_name_printed(plain_server: Server, tmp_pat
         assert picture.size == (128, 64)
 
 
-def test_the_embedded_model_draws_it_too(server: Server, tmp_path: Path) -> None:
+def test_the_embedded_model_draws_it_too(drawing_server: Server, tmp_path: Path) -> None:
     done = tintype(
         *("run", MODEL, "--prompt", "a red apple", "--width", "256", "--height", "256", "--steps", "8"),
         cwd=tmp_path,
-        **access(server),
+        **access(drawing_server),
     )
 
     assert done.stdout == "a-red-apple.png\n", done.stderr
@@ -141,9 +143,8 @@ def test_a_server_that_is_down_is_told_with_its_address(tmp_path: Path) -> None:
 
 
 def test_control_c_kills_the_task_and_waits_until_that_is_confirmed(server: Server, tmp_path: Path) -> None:
-    long = ("--width", "2048", "--height", "2048", "--steps", "50")
     with on_terminal(
-        *("run", MODEL, "--prompt", "a red kite", *long, "-o", "kite.png"), cwd=tmp_path, **access(server)
+        *("run", MODEL, "--prompt", "a red kite", *LONG, "-o", "kite.png"), cwd=tmp_path, **access(server)
     ) as terminal:
         terminal.shows("drawing")
 
@@ -158,8 +159,7 @@ def test_control_c_kills_the_task_and_waits_until_that_is_confirmed(server: Serv
 
 
 def test_a_task_that_somebody_else_kills_ends_the_command(server: Server, tmp_path: Path) -> None:
-    long = ("--width", "2048", "--height", "2048", "--steps", "50")
-    with on_terminal("run", MODEL, "--prompt", "a kite", *long, cwd=tmp_path, **access(server)) as terminal:
+    with on_terminal("run", MODEL, "--prompt", "a kite", *LONG, cwd=tmp_path, **access(server)) as terminal:
         terminal.shows("drawing")
         task = server.client.list(limit=1).tasks[0]
 

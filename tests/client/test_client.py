@@ -71,7 +71,7 @@ def test_a_task_is_named_by_its_id_its_token_its_ticket_or_itself(plain_server: 
 
 
 def test_a_killed_task_is_cancelled_and_has_no_picture(server: Server) -> None:
-    ticket = server.client.run(MODEL, prompt="a red kite", width=2048, height=2048)
+    ticket = server.client.run(MODEL, prompt="a red kite", width=768, height=768)
 
     task = server.client.kill(ticket)
 
