@@ -166,6 +166,11 @@ class Hosts:
         self._start = partial(start_host, weights=weights, on_log=lambda line: None, **options)
         self._pid = 0
 
+    @property
+    def living(self) -> list[int]:
+        """The process ids of hosts that were not closed."""
+        return [self._pid] if self._pid else []
+
     @asynccontextmanager
     async def __call__(self) -> AsyncIterator[HostProcess]:
         async with self._start() as host:
@@ -179,11 +184,6 @@ class Hosts:
                 self.signal(signal.SIGCONT)
                 self._pid = 0
 
-    def freeze(self) -> None:
-        """The host, and those that follow it, stand still."""
-        self.frozen = True
-        self.signal(signal.SIGSTOP)
-
     def thaw(self) -> None:
         self.frozen = False
         self.signal(signal.SIGCONT)
@@ -195,9 +195,6 @@ class Hosts:
         if self._pid:
             with suppress(ProcessLookupError):
                 os.kill(self._pid, number)
-
-    async def until_started(self, times: int = 1) -> None:
-        await until(lambda: self.started >= times and self._pid)
 
     async def _overhear(self, events: Callable[[], AsyncIterator[Event]]) -> AsyncIterator[Event]:
         async for event in events():

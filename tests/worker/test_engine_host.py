@@ -1,0 +1,109 @@
+"""Engine hosts die; tasks do not."""
+
+import asyncio
+
+import pytest
+
+from tintype.domain.errors import BadCheckpoint
+from tintype.domain.lifecycle import Status
+from worker.workshop import Hosts, Workshop, until
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
+
+
+async def test_a_host_that_dies_hands_its_tasks_back(workshop: Workshop) -> None:
+    hosts = Hosts(frozen=True)
+    accepted = [await workshop.run(seed=seed) for seed in range(3)]
+    async with workshop.working(hosts):
+        for task in accepted:
+            await workshop.until(task, lambda task: task.status is Status.ASSIGN)
+
+        hosts.frozen = False
+        hosts.kill()
+
+        ended = [await workshop.ends(task) for task in accepted]
+        assert all(task.succeeded for task in ended)
+        assert {(task.attempt, task.lost_attempts) for task in ended} == {(2, 1)}
+        assert hosts.started == 2
+
+
+async def test_a_handed_back_task_is_told_to_be_queued_again(workshop: Workshop) -> None:
+    hosts = Hosts(frozen=True)
+    task = await workshop.run()
+    async with workshop.events(task) as events, workshop.working(hosts):
+        await workshop.until(task, lambda task: task.status is Status.ASSIGN)
+
+        hosts.frozen = False
+        hosts.kill()
+        await workshop.ends(task)
+
+    told = [event.type for event in events]
+    assert told.count(Status.QUEUE) == 1
+    assert told.count(Status.ASSIGN) == 2
+    assert [event.sequence for event in events] == sorted({event.sequence for event in events})
+
+
+async def test_a_poison_task_ends_as_a_failure_after_three_lost_attempts(workshop: Workshop) -> None:
+    hosts = Hosts(frozen=True)
+    poison = await workshop.run()
+    async with workshop.working(hosts):
+        for attempt in (1, 2, 3):
+            await workshop.until(poison, held_in(attempt))
+            hosts.kill()
+
+        ended = await workshop.ends(poison)
+
+        assert (ended.status, ended.exit_code, ended.lost_attempts) == (Status.POSTPROCESS_END, 1, 3)
+        assert "lost 3 times" in ended.debug_error
+    assert await workshop.charges() == {}
+
+
+async def test_a_poison_task_does_not_take_its_neighbours_with_it(workshop: Workshop) -> None:
+    hosts = Hosts(frozen=True)
+    poison, *neighbours = [await workshop.run(seed=seed) for seed in range(4)]
+    async with workshop.working(hosts):
+        for attempt in (1, 2):
+            for task in (poison, *neighbours):
+                await workshop.until(task, held_in(attempt))
+            hosts.kill()
+
+        await workshop.until(poison, held_in(3))
+        await asyncio.sleep(0.2)
+        hosts.frozen = False
+        hosts.kill()  # the poison's last chance comes first, and alone
+
+        assert (await workshop.ends(poison)).exit_code == 1
+        assert all([(await workshop.ends(task)).succeeded for task in neighbours])
+
+
+def held_in(attempt: int):  # type: ignore[no-untyped-def]
+    return lambda task: task.status is Status.ASSIGN and task.attempt == attempt
+
+
+async def test_a_worker_without_an_engine_claims_nothing_and_lives(workshop: Workshop) -> None:
+    hosts = Hosts("/nowhere")
+    hosts_first = Hosts()
+    starts = iter([hosts_first])
+    task = await workshop.run()
+
+    def start():  # type: ignore[no-untyped-def]
+        return next(starts, hosts)()
+
+    async with workshop.working(start) as worker:
+        assert (await workshop.ends(task)).succeeded
+        hosts_first.kill()
+        await until(lambda: not worker.is_ready)
+
+        waiting = await workshop.run()
+        await asyncio.sleep(1.5)
+
+        assert (await workshop.look(waiting)).status is Status.QUEUE
+
+
+async def test_weights_that_cannot_be_drawn_with_are_one_clear_error(workshop: Workshop) -> None:
+    worker = workshop.worker(Hosts("/nowhere"))
+
+    with pytest.raises(BadCheckpoint, match="/nowhere"):
+        await worker.run()
+
+    assert list(workshop.locks.iterdir()) == []
