@@ -181,3 +181,14 @@ def test_the_signature_covers_neither_path_nor_body(wire: Wire) -> None:
     assert headers["x-signature"] == sign(key=wire.caller.key, secret=wire.caller.secret, nonce="5")
     assert wire.http.post("/v1/Task/List", json={"limit": 1}, headers=headers).json()["result"] is True
     assert wire.http.post(RUN, json={"prompt": ""}, headers=headers).json()["result"] is True
+
+
+def test_a_change_of_a_project_takes_effect_within_a_second(wire: Wire) -> None:
+    caller = wire.project()
+    assert wire.post("/v1/Task/List", caller=caller).status_code == 200
+    elsewhere = f"UPDATE projects SET allowed_addresses = '[\"192.0.2.1\"]' WHERE id = {caller.project.id}"
+    wire.write(lambda c: c.exec_driver_sql(elsewhere))
+
+    time.sleep(1)
+
+    assert wire.post("/v1/Task/List", caller=caller).status_code == 401

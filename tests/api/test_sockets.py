@@ -7,6 +7,7 @@ import pytest
 
 from api.raw import line_to, request
 from api.wire import RUN, Wire
+from tintype.api import bodies
 
 DETAIL, LIST = "/v1/Task/Detail", "/v1/Task/List"
 PATHS = [RUN, DETAIL, LIST, "/v1/Task/Cancel", "/v1/Task/Kill", "/v1/Tool/List"]
@@ -132,6 +133,14 @@ def test_whoever_leaves_in_the_middle_of_a_body_disturbs_nobody(wire: Wire) -> N
             line.send(request(RUN, wire.caller.headers(), b'{"prompt": "')[:-3])
 
     assert wire.post(LIST).status_code == 200
+
+
+def test_a_body_that_never_comes_is_not_awaited_forever(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "PATIENCE", 0.2)
+    with line_to(wire, patience=3) as line:
+        line.send(request(DETAIL, {**wire.caller.headers(), "Content-Length": "100"}) + b'{"taskid"')
+
+        assert line.receive().json()["errors"] == [{"code": 0, "message": "Request parameters are invalid."}]
 
 
 def test_huge_headers_are_headers(wire: Wire) -> None:

@@ -107,7 +107,8 @@ class Wire:
         """A POST of these bytes with credentials; without a Content-Type if none is given."""
         typed = {"content-type": content_type} if content_type else {}
         headers = {**(caller or self.caller).headers(), **typed, **headers}
-        return self.http.post(path, content=content, headers=headers)
+        raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+        return self.http.post(path, content=content, headers=raw)
 
     def run(
         self, prompt: str = "a red kite", *, caller: Caller | None = None, **inputs: Any

@@ -1,5 +1,6 @@
 """Who is asking: section 3 of the protocol, decided from the headers alone."""
 
+import time
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
@@ -18,6 +19,9 @@ from tintype.domain.signature import is_valid
 from tintype.service import Service
 
 LONGEST_KEY = 256
+FRESH = 0.5
+"""Seconds for which a project is remembered: callers poll, and changes must take effect."""
+MOST_REMEMBERED = 1024
 
 
 class Authenticator:
@@ -25,6 +29,7 @@ class Authenticator:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._remembered: dict[str, tuple[float, tuple[Project, str]]] = {}
 
     async def project(self, request: Request) -> Project:
         """The project that asks.
@@ -34,7 +39,7 @@ class Authenticator:
         key = _header(request, "x-api-key")
         if not key:
             raise BadBearer if _has_bearer(request) else MissingCredentials
-        found = await self._service.project_of(key) if len(key) <= LONGEST_KEY else None
+        found = await self._find(key)
         if found is None:
             # The same work as for a known key, so that time tells nothing about keys.
             is_valid(key=key, secret="", nonce="", header="0" * 64)
@@ -50,6 +55,19 @@ class Authenticator:
         if not _header(request, "x-api-key") and not _has_bearer(request):
             return None
         return await self.project(request)
+
+    async def _find(self, key: str) -> tuple[Project, str] | None:
+        """The project of a key, with its secret."""
+        moment = time.monotonic()
+        since, remembered = self._remembered.get(key, (-FRESH, None))
+        if remembered and moment - since < FRESH:
+            return remembered
+        found = await self._service.project_of(key) if len(key) <= LONGEST_KEY else None
+        if found:
+            if len(self._remembered) >= MOST_REMEMBERED:
+                self._remembered.clear()
+            self._remembered[key] = moment, found
+        return found
 
 
 def _header(request: Request, name: str) -> str:

@@ -1,11 +1,15 @@
 """A multipart body, read as it arrives. Text parts are kept; the bytes of file parts pass by."""
 
+import logging
+
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from tintype.domain.errors import MalformedRequest, RequestTooLarge
 
 MOST_PARTS = 10_000
+
+logging.getLogger("python_multipart").setLevel(logging.ERROR)  # what callers send wrongly is their business
 
 
 class MultipartReader:
