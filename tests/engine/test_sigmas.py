@@ -14,14 +14,19 @@ SCHEDULES: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("config", SCHEDULES)
-@pytest.mark.parametrize(("steps", "tokens"), [(1, 16), (4, 4096), (25, 16), (50, 16384)])
+CASES = [
+    pytest.param(config, steps, tokens)
+    for config in SCHEDULES
+    for steps, tokens in [(1, 16), (4, 4096), (25, 16), (50, 16384)]
+    if not (config.get("shift_terminal") and steps == 1)  # a single step has no end to stretch
+]
+
+
+@pytest.mark.parametrize(("config", "steps", "tokens"), CASES)
 def test_every_table_is_bit_for_bit_the_schedulers(config: dict[str, Any], steps: int, tokens: int) -> None:
     from diffusers import FlowMatchEulerDiscreteScheduler
     from diffusers.pipelines.flux2.pipeline_flux2_klein import compute_empirical_mu
 
-    if config.get("shift_terminal") and steps == 1:
-        pytest.skip("a single step has no end to stretch")
     scheduler = FlowMatchEulerDiscreteScheduler(**config)
     mu = compute_empirical_mu(image_seq_len=tokens, num_steps=steps)
     scheduler.set_timesteps(sigmas=np.linspace(1.0, 1 / steps, steps), mu=mu)

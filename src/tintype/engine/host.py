@@ -32,7 +32,10 @@ from tintype.engine.log import log
 from tintype.engine.protocol import Broken, Command, Drop, Dropped, Event, Failed, Job, Stop
 
 BLANK = "blank:"
-QUIET = {
+ENVIRONMENT = {
+    # Threads that wait, sleep: with spinning ones, a machine that is busy otherwise, if only with
+    # serving, draws several times slower.
+    "OMP_WAIT_POLICY": "PASSIVE",
     "DIFFUSERS_VERBOSITY": "error",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -216,7 +219,7 @@ def _take_stdout() -> BinaryIO:
 def _prepare_process(weights: str) -> None:
     for ignored in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ignored, signal.SIG_IGN)
-    for name, value in QUIET.items():
+    for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     if os.path.isdir(weights):
         os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"

@@ -13,6 +13,7 @@ import torch
 from tintype.domain.errors import BadCheckpoint
 from tintype.engine.flux2.canvas import Canvases
 from tintype.engine.flux2.decode import Decoder
+from tintype.engine.flux2.packed import pack_linears
 from tintype.engine.flux2.sidecar import Sidecar, Text, read_sidecar
 from tintype.engine.flux2.sigmas import Shift
 from tintype.engine.flux2.text import (
@@ -128,7 +129,10 @@ def _family(index: dict[str, Any]) -> _Family:
 def _load_transformer(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
     from diffusers.models.transformers.transformer_flux2 import Flux2Transformer2DModel
 
-    return load_module(Flux2Transformer2DModel, folder, device=device, dtype=dtype)
+    transformer = load_module(Flux2Transformer2DModel, folder, device=device, dtype=dtype)
+    if device.type == "cpu":
+        pack_linears(transformer)
+    return transformer
 
 
 def _load_vae(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:

@@ -37,7 +37,7 @@ class Flux2Engine:
         max_tokens: int,
         versions: Mapping[str, str],
     ) -> None:
-        """A forward pass has at most `max_rows` rows, and fewer when they exceed `max_tokens`."""
+        """A forward pass has at most `max_rows` rows, and at most `max_tokens` tokens, if it can."""
         self._checkpoint = checkpoint
         self._places = places
         self._max_rows = max_rows
@@ -122,7 +122,8 @@ class Flux2Engine:
 
     def _capacity(self, group: Hashable) -> int:
         assert isinstance(group, Canvas)
-        return min(self._max_rows, self._max_tokens // group.tokens)
+        tokens = group.tokens + self._checkpoint.text.empty.shape[0]
+        return min(self._max_rows, self._max_tokens // tokens)
 
     def _start(self, runs: Sequence[Run]) -> list[Started]:
         fresh = [run for run in runs if run.started is None]

@@ -22,12 +22,16 @@ def load_module(kind: Any, folder: Path, *, device: torch.device, dtype: torch.d
     config = json.loads((folder / "config.json").read_text())
     with torch.device("meta"):
         module = kind.from_config(config)
-    loaded = module.load_state_dict(read_tensors(folder, device), strict=False, assign=True)
+    tensors = {
+        name: tensor.to(dtype) if tensor.is_floating_point() else tensor
+        for name, tensor in read_tensors(folder, device).items()
+    }
+    loaded = module.load_state_dict(tensors, strict=False, assign=True)
     if loaded.missing_keys:
         raise ValueError(f"weights lack {_some(loaded.missing_keys)}")
     if loaded.unexpected_keys:
         raise ValueError(f"weights hold unknown {_some(loaded.unexpected_keys)}")
-    return module.to(device=device, dtype=dtype).requires_grad_(False).eval()
+    return module.requires_grad_(False).eval()
 
 
 def read_tensors(folder: Path, device: torch.device) -> dict[str, Tensor]:
