@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from cli.commands import on_terminal, tintype
-from serving import MODEL, Server, free_port
+from cli.commands import environment, on_terminal, tintype
+from client.breaking import breaking_line
+from serving import MODEL, Server, free_port, until
 
 LONG = ("--width", "768", "--height", "768", "--steps", "50")
 
@@ -158,6 +159,41 @@ def test_control_c_kills_the_task_and_waits_until_that_is_confirmed(server: Serv
     assert not (tmp_path / "kite.png").exists()
 
 
+def test_control_c_before_the_server_has_answered_kills_the_task_too(server: Server, tmp_path: Path) -> None:
+    before = server.client.list().total
+    with (
+        breaking_line(server.url, "silence") as line,
+        on_terminal(
+            *("run", MODEL, "--prompt", "a kite", *LONG),
+            cwd=tmp_path,
+            **(access(server) | {"url": line.url}),
+        ) as terminal,
+    ):
+        until(lambda: server.client.list().total > before, within=30, what="the task")
+
+        terminal.press_control_c()
+
+        assert terminal.ends() == 130
+    page = server.client.list(limit=1)
+    assert page.total == before + 1
+    assert page.tasks[0].cancelled
+
+
+def test_control_c_when_the_server_is_gone_says_that_the_task_may_go_on(
+    own_server: Server, tmp_path: Path
+) -> None:
+    with on_terminal(
+        "run", MODEL, "--prompt", "a kite", *LONG, cwd=tmp_path, **access(own_server)
+    ) as terminal:
+        terminal.shows("drawing")
+        own_server.crash()
+
+        terminal.press_control_c()
+
+        assert terminal.ends() == 130
+    assert "interrupted, but a task may go on: no answer from" in " ".join(terminal.screen.split())
+
+
 def test_a_task_that_somebody_else_kills_ends_the_command(server: Server, tmp_path: Path) -> None:
     with on_terminal("run", MODEL, "--prompt", "a kite", *LONG, cwd=tmp_path, **access(server)) as terminal:
         terminal.shows("drawing")
@@ -167,6 +203,38 @@ def test_a_task_that_somebody_else_kills_ends_the_command(server: Server, tmp_pa
 
         assert terminal.ends() == 1
     assert f"tintype: task {task.id} was cancelled" in terminal.screen
+
+
+def test_it_needs_nothing_of_the_server_and_the_engine(plain_server: Server, tmp_path: Path) -> None:
+    done = without_extras("run", MODEL, "--prompt", "a red apple", cwd=tmp_path, **access(plain_server))
+
+    assert done.stdout == "a-red-apple.png\n", done.stderr
+
+
+@pytest.mark.parametrize("command", [("serve",), ("project", "list")])
+def test_a_command_that_needs_more_than_the_client_says_so(tmp_path: Path, command: tuple[str, ...]) -> None:
+    done = without_extras(*command, cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert done.stderr.endswith("this command needs `pip install 'tintype[server,engine]'`\n")
+
+
+def without_extras(*arguments: str, cwd: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Calls `tintype` as if `pip install tintype` had installed nothing but the client."""
+    missing = "torch diffusers numpy PIL sqlalchemy alembic starlette uvicorn uvloop structlog obstore"
+    code = f"""
+import sys
+sys.modules.update(dict.fromkeys({missing!r}.split()))
+from tintype.cli import main
+main()
+"""
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=cwd,
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+    )
 
 
 def test_help_is_quick_because_it_imports_nothing_heavy(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from typing import Literal
 from urllib.parse import urlsplit
 
-Break = Literal["before", "after"]
-"""Cut before the request reaches the server, or after it has, so that only the answer is lost."""
+Break = Literal["before", "after", "silence"]
+"""Cut before the request reaches the server, or after it has, so that only the answer is lost; or the
+request arrives and nothing ever comes back."""
 
 
 class BreakingLine:
@@ -21,6 +22,7 @@ class BreakingLine:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.connections = 0
+        self._silent: list[socket.socket] = []
 
     def serve(self) -> None:
         """Handles one connection after another until the listener is closed."""
@@ -30,12 +32,17 @@ class BreakingLine:
             except OSError:
                 return
             self.connections += 1
-            with caller:
-                how = self._breaks.pop(0) if self._breaks else None
-                if how != "before":
-                    self._pass_on(caller, answer=how is None)
+            how = self._breaks.pop(0) if self._breaks else None
+            if how != "before":
+                self._pass_on(caller, answer=how is None)
+            if how == "silence":
+                self._silent.append(caller)
+            else:
+                caller.close()
 
     def close(self) -> None:
+        for caller in self._silent:
+            caller.close()
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 

@@ -1,9 +1,12 @@
 """What the SDK does when the line to the server breaks."""
 
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from client.breaking import breaking_line
-from serving import MODEL, Server
+from serving import MODEL, Server, start_server
 from tintype_client import Client, Unreachable
 
 
@@ -47,3 +50,19 @@ def test_a_line_that_stays_broken_is_given_up(plain_server: Server) -> None:
         client.list()
 
     assert line.connections == 4
+
+
+def test_waiting_sits_out_a_restart_of_the_server(own_server: Server) -> None:
+    task = own_server.run_long()
+    task.reaches("task_output")
+    port = int(own_server.url.rpartition(":")[2])
+
+    with ThreadPoolExecutor(1) as thread, Client(own_server.url, own_server.key, own_server.secret) as client:
+        waiting = thread.submit(client.wait, task.token, within=60)
+        own_server.signal(signal.SIGTERM)
+        own_server.signal(signal.SIGTERM)
+        own_server.wait()
+        with start_server(own_server.data, port=port, weights="blank:"):
+            ended = waiting.result(60)
+
+    assert ended.succeeded

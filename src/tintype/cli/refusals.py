@@ -7,6 +7,8 @@ from typer.core import TyperGroup
 
 from tintype.cli.exits import Exit
 
+NEEDS_EXTRAS = "this command needs `pip install 'tintype[server,engine]'`"
+
 
 class Stop(Exception):
     """A command cannot go on; says why, and with which exit code."""
@@ -24,6 +26,11 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             raise typer.Exit(Exit.INTERRUPTED) from None
+        except ModuleNotFoundError as missing:
+            if (missing.name or "").partition(".")[0] == "tintype":
+                raise
+            typer.echo(f"tintype: {missing.name} is not installed; {NEEDS_EXTRAS}", err=True)
+            raise typer.Exit(Exit.USAGE) from None
         except Exception as problem:
             code = exit_code_of(problem)
             if code is None:

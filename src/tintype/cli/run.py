@@ -16,7 +16,7 @@ from tintype.cli.pictures import demand_writable, format_of, write_picture
 from tintype.cli.refusals import Stop
 
 if TYPE_CHECKING:
-    from tintype_client import Client, Progress, Task
+    from tintype_client import Client, Progress, Task, Ticket
 
 UNKNOWN_MODEL = "slug-owner-project-not-exist"
 _WORDS = {
@@ -149,21 +149,25 @@ def _draw(client: "Client", model: str, inputs: dict[str, str]) -> "Task":
             ticket = client.run(model, idempotency_key=idempotency_key, **inputs)
             return client.wait(ticket, on_progress)
     except KeyboardInterrupt:
+        raise Stop(_killed(client, model, inputs, idempotency_key, ticket), Exit.INTERRUPTED) from None
+
+
+def _killed(
+    client: "Client", model: str, inputs: dict[str, str], idempotency_key: str, ticket: "Ticket | None"
+) -> str:
+    """Kills the task and says what became of it, once the server has confirmed it."""
+    from tintype_client import ClientError, Refused
+
+    typer.echo("killing the task", err=True)
+    try:
         # The same Run again gives the task that the first one started, if it arrived.
         ticket = ticket or client.run(model, idempotency_key=idempotency_key, **inputs)
-        raise Stop(_kill(client, ticket.id), Exit.INTERRUPTED) from None
-
-
-def _kill(client: "Client", task_id: str) -> str:
-    """Kills the task and says what became of it, when the server has confirmed it."""
-    from tintype_client import Refused
-
-    typer.echo(f"killing task {task_id}", err=True)
-    try:
-        client.kill(task_id)
-    except Refused:
-        return f"interrupted; task {task_id} had already ended"
-    return f"interrupted; task {task_id} is killed"
+        client.kill(ticket)
+    except Refused as problem:
+        return f"interrupted; {problem}"
+    except ClientError as problem:
+        return f"interrupted, but a task may go on: {problem}"
+    return f"interrupted; task {ticket.id} is killed"
 
 
 def _download(client: "Client", task: "Task", number: int, output: Path | None) -> Path:
