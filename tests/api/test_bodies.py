@@ -205,7 +205,7 @@ def test_beyond_16_mib_a_body_of_unknown_length_is_too_large(wire: Wire) -> None
             yield b"x" * 2**20
         yield b'"}'
 
-    response = wire.send(RUN, pieces())
+    response = wire.send(LIST, pieces())
 
     assert response.status_code == 413
     assert wire.post(LIST).status_code == 200

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from api.wire import MODEL, RUN, Wire, start_wire
 
@@ -97,14 +98,14 @@ def test_accept_is_ignored(wire: Wire) -> None:
         assert wire.post("/v1/Task/List", headers={"accept": accept}).headers["content-type"] == JSON
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_check_96_a_fault_inside_is_500_and_tells_nothing(tmp_path: Path) -> None:
     with start_wire(tmp_path) as broken:
         ran = broken.run()
         headers = broken.caller.headers()
         broken.write(lambda c: c.exec_driver_sql("ALTER TABLE tasks RENAME TO gone"))
 
-        response = broken.http.post("/v1/Task/Detail", json=ran, headers=headers)
+        with capture_logs() as logged:
+            response = broken.http.post("/v1/Task/Detail", json=ran, headers=headers)
 
         assert response.status_code == 500
         assert response.json() == {
@@ -116,6 +117,16 @@ def test_check_96_a_fault_inside_is_500_and_tells_nothing(tmp_path: Path) -> Non
         assert response.headers["access-control-allow-origin"] == "*"
         assert response.headers["content-type"] == JSON
         assert broken.http.get("/livez").status_code == 200
+        (event,) = logged
+        assert (event["event"], event["endpoint"]) == ("request_failed", "Tasks.detail")
+        assert event["reason"] == "no such table: tasks"
+        for secret in (
+            broken.caller.key,
+            broken.caller.secret,
+            headers["x-signature"],
+            ran["socketaccesstoken"],
+        ):
+            assert secret not in str(event)
 
 
 def test_a_process_lives_before_it_is_ready(tmp_path: Path) -> None:

@@ -91,6 +91,17 @@ def test_the_connection_survives_a_refusal_with_its_body_unread(wire: Wire, size
         assert line.receive().status == 200
 
 
+def test_the_connection_survives_a_refusal_with_chunks_unread(wire: Wire) -> None:
+    chunks = (b"8000\r\n" + b"x" * 0x8000 + b"\r\n") * 10 + b"0\r\n\r\n"
+    with line_to(wire, patience=5) as line:
+        line.send(request(DETAIL, {"Transfer-Encoding": "chunked"}) + chunks)
+        assert line.receive().status == 401
+
+        line.send(request(LIST, wire.caller.headers(), b"{}"))
+
+        assert line.receive().status == 200
+
+
 def test_the_connection_survives_a_body_that_is_too_large(wire: Wire) -> None:
     with line_to(wire, patience=10) as line:
         line.send(request(RUN, wire.caller.headers(), b"{" + b"x" * (2**24 + 100)))

@@ -29,6 +29,7 @@ from tintype.storage.vault import open_vault
 
 MODEL = "black-forest-labs/flux-2-flex-t2i"
 RUN = f"/v1/Run/{MODEL}"
+MODELS = Path(tintype.__file__).parent / "models"
 PUBLIC_URL = "http://pictures.example"
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 2000
 
@@ -178,7 +179,7 @@ class Wire:
 
 
 @contextmanager
-def start_wire(data: Path, **options: Any) -> Iterator[Wire]:
+def start_wire(data: Path, *, models: Path = MODELS, **options: Any) -> Iterator[Wire]:
     """A server in a thread of its own; `options` are those of `create_app`."""
     started = threading.Event()
     state: dict[str, Any] = {}
@@ -190,7 +191,7 @@ def start_wire(data: Path, **options: Any) -> Iterator[Wire]:
                 bus=MemoryBus(),
                 objects=open_objects(data / "files"),
                 vault=open_vault(data / "vault.key"),
-                catalogue=load_catalogue(Path(tintype.__file__).parent / "models"),
+                catalogue=load_catalogue(models),
                 public_url=PUBLIC_URL,
             )
             app = create_app(service, **{"ready": lambda: True, **options})

@@ -1,5 +1,6 @@
 """What the wire answers: success, refusal, fault. Errors become HTTP here and nowhere else."""
 
+import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -94,13 +95,24 @@ def answering(handler: Handler, **empty: Any) -> Handler:
             return await handler(request)
         except TintypeError as error:
             if ANSWERS[type(error)].status == 500:
-                log.exception("request failed", endpoint=handler.__qualname__)
+                _report(handler, error)
             return refusal(error, empty)
-        except Exception:
-            log.exception("request failed", endpoint=handler.__qualname__)
+        except Exception as error:
+            _report(handler, error)
             return fault(empty)
 
     return answered
+
+
+def _report(handler: Handler, error: Exception) -> None:
+    """Logs where and why, without the values at hand: they may be keys, secrets and prompts."""
+    log.error(
+        "request_failed",
+        endpoint=handler.__qualname__,
+        error=type(error).__name__,
+        reason=str(getattr(error, "orig", error)),  # a database's own words, without the parameters
+        trace="".join(traceback.format_tb(error.__traceback__)),
+    )
 
 
 def _envelope(code: int, messages: tuple[str, ...], empty: Mapping[str, Any] | None) -> dict[str, Any]:
