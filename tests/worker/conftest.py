@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from engine.checkpoints import write_checkpoint
 from worker.workshop import Workshop, open_workshop
 
 
@@ -20,7 +19,7 @@ async def workshop(tmp_path: Path) -> AsyncIterator[Workshop]:
         yield workshop
 
 
-@pytest.fixture(scope="session")
-def slow(tmp_path_factory: pytest.TempPathFactory) -> str:
+@pytest.fixture
+def slow(tiny_checkpoint: Path) -> str:
     """Weights that take many steps to a picture, which has no meaning."""
-    return str(write_checkpoint(tmp_path_factory.mktemp("slow") / "tiny"))
+    return str(tiny_checkpoint)
