@@ -23,7 +23,7 @@ class AsyncClient:
         self._calls = Calls(base_url=base_url, credentials=Credentials(key=key, secret=secret))
         self._http = httpx2.AsyncClient(timeout=TIMEOUT)
 
-    async def run(self, model: str, *, idempotency_key: str | None = None, **inputs: Any) -> Ticket:
+    async def run(self, model: str, /, *, idempotency_key: str | None = None, **inputs: Any) -> Ticket:
         """Starts a task of `owner/model` and returns its names at once."""
         return await self._perform(self._calls.run(model, inputs, idempotency_key=idempotency_key))
 

@@ -28,7 +28,7 @@ class Client:
         self._calls = Calls(base_url=base_url, credentials=Credentials(key=key, secret=secret))
         self._http = httpx2.Client(timeout=TIMEOUT)
 
-    def run(self, model: str, *, idempotency_key: str | None = None, **inputs: Any) -> Ticket:
+    def run(self, model: str, /, *, idempotency_key: str | None = None, **inputs: Any) -> Ticket:
         """Starts a task of `owner/model` and returns its names at once."""
         return self._perform(self._calls.run(model, inputs, idempotency_key=idempotency_key))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from PIL import Image
 
 from cli.commands import on_terminal, tintype
-from serving import descendants, until
+from serving import alive, descendants, until
 
 BLANK = ("--weights", "blank:")
 
@@ -83,29 +83,26 @@ def test_an_unknown_model_page_names_the_known_ones(tmp_path: Path) -> None:
     assert "'no/such' is no model here; there is black-forest-labs/flux-2-flex-t2i" in done.stderr
 
 
-def test_a_terminal_shows_a_bar(tmp_path: Path) -> None:
+def test_a_terminal_shows_a_bar_that_counts_the_steps(tmp_path: Path) -> None:
     with on_terminal("draw", "a red apple", "-o", "apple.png", *BLANK, cwd=tmp_path) as terminal:
         terminal.shows("loading the model")
         terminal.shows("drawing")
 
         assert terminal.ends() == 0
-        assert "apple.png" in terminal.screen
+    assert "100%" in terminal.screen
+    assert "apple.png" in terminal.screen
 
 
-def test_control_c_ends_the_engine_and_writes_nothing(tmp_path: Path) -> None:
-    with on_terminal("draw", "a red apple", "-o", "apple.png", "--steps", "50", cwd=tmp_path) as terminal:
-        terminal.shows("loading the model")
-        family = until(lambda: descendants(terminal.process.pid), within=10, what="the engine host")
+def test_control_c_ends_the_engine_and_writes_nothing(tmp_path: Path, tiny_checkpoint: Path) -> None:
+    long = ("--width", "768", "--height", "768", "--steps", "50", "--weights", str(tiny_checkpoint))
+    with on_terminal("draw", "a red kite", "-o", "kite.png", *long, cwd=tmp_path) as terminal:
+        terminal.shows("drawing")
+        family = descendants(terminal.process.pid)
 
         terminal.press_control_c()
 
         assert terminal.ends() == 130
-        assert "interrupted; nothing was written" in terminal.screen
-        assert not (tmp_path / "apple.png").exists()
-        until(lambda: not _running(family), within=10, what="the engine host to end")
-
-
-def _running(family: dict[int, str]) -> bool:
-    from serving import alive
-
-    return any(alive(pid) for pid in family)
+    assert "interrupted; nothing was written" in terminal.screen
+    assert not (tmp_path / "kite.png").exists()
+    assert family
+    until(lambda: not any(map(alive, family)), within=10, what="the engine to end")
