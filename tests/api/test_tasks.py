@@ -107,7 +107,7 @@ def assert_well_formed(task: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("alias", ALIASES)
-def test_check_37_39_a_task_answers_to_every_alias(wire: Wire, alias: str) -> None:
+def test_check_37_39_40_a_task_answers_to_every_alias(wire: Wire, alias: str) -> None:
     ran = wire.run()
 
     answer = wire.post(DETAIL, named(ran, alias)).json()

@@ -1,5 +1,6 @@
 """The protocol on a whole server: `tintype serve`, its worker and its engine host."""
 
+import io
 import time
 from decimal import Decimal
 from itertools import pairwise
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from api import commands
 from api.bash import NO_CREDENTIALS, bash, prepared
@@ -94,6 +96,46 @@ def test_check_61_tools_know_of_the_runs(plain_server: Server) -> None:
 
     assert item["taskstat"]["runcount"] >= int(item["taskstat"]["successcount"]) >= 1
     assert int(item["taskstat"]["lastruntime"]) > time.time() - 600
+
+
+def pixels(server: Server, task: dict[str, Any]) -> bytes:
+    (output,) = task["outputs"]
+    with Image.open(io.BytesIO(server.get(output["url"]).content)) as picture:
+        return picture.convert("RGB").tobytes()
+
+
+def test_check_86_a_seed_decides_the_picture_and_zero_is_a_seed(server: Server) -> None:
+    seeds: list[dict[str, Any]] = [{}, {"seed": 123}, {"seed": ""}, {"seed": 0}, {"seed": "0"}]
+
+    ran = [run(server, steps=2, **seed) for seed in seeds]
+
+    absent, named, empty, zero, text = (pixels(server, polled(server, each, every=0.05)[-1]) for each in ran)
+    assert absent == named == empty
+    assert zero == text
+    assert zero != absent
+
+
+def test_check_49_50_54_89_a_running_task_can_only_be_killed(server: Server) -> None:
+    running = server.run_long()
+    running.reaches("task_output")
+
+    def asked(endpoint: str) -> dict[str, Any]:
+        response = server.post(f"/v1/Task/{endpoint}", {"socketaccesstoken": running.token})
+        assert response.status_code == 200
+        return dict(response.json())
+
+    assert asked("Cancel")["errors"] == [{"code": 1, "message": "Task is not in a cancellable state."}]
+    assert asked("InputOutputDelete")["errors"] == [
+        {"code": 0, "message": "Task must be completed or cancelled before deleting files"}
+    ]
+    killed = asked("Kill")
+    assert killed["result"] is True
+    (task,) = killed["tasklist"]
+    assert (task["status"], task["pexit"], task["totalcost"]) == ("task_cancel", "", "0")
+    assert (task["outputs"], task["canceltime"]) == ([], task["endtime"])
+    time.sleep(0.5)
+    assert asked("Detail") == asked("Cancel") == asked("Kill") == killed
+    assert asked("InputOutputDelete") == {"result": True, "errors": []}
 
 
 def test_nothing_secret_is_logged(plain_server: Server) -> None:
