@@ -12,7 +12,10 @@ def set_up_logs(*, form: str, level: str) -> None:
     render: structlog.types.Processor = (
         structlog.processors.JSONRenderer()
         if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            exception_formatter=structlog.dev.plain_traceback,  # others print local values: prompts, secrets
+        )
     )
     structlog.configure(
         processors=[
