@@ -8,7 +8,7 @@ from tintype.domain.errors import BadCheckpoint
 from tintype.domain.lifecycle import Status
 from worker.workshop import Hosts, Workshop, until
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 
 
 async def test_a_host_that_dies_hands_its_tasks_back(workshop: Workshop) -> None:
@@ -78,6 +78,29 @@ async def test_a_poison_task_does_not_take_its_neighbours_with_it(workshop: Work
 
 def held_in(attempt: int):  # type: ignore[no-untyped-def]
     return lambda task: task.status is Status.ASSIGN and task.attempt == attempt
+
+
+async def test_a_host_that_hangs_is_killed_and_its_tasks_handed_back(workshop: Workshop) -> None:
+    hosts = Hosts(frozen=True)
+    task = await workshop.run()
+    async with workshop.working(hosts, longest_silence=0.5):
+        await workshop.until(task, held_in(1))
+        hosts.frozen = False
+
+        ended = await workshop.ends(task)
+
+        assert ended.succeeded
+        assert (hosts.started, ended.lost_attempts) == (2, 1)
+
+
+async def test_an_idle_host_may_be_silent(workshop: Workshop) -> None:
+    hosts = Hosts()
+    async with workshop.working(hosts, longest_silence=0.1):
+        assert (await workshop.ends(await workshop.run())).succeeded
+        await asyncio.sleep(0.5)
+
+        assert (await workshop.ends(await workshop.run())).succeeded
+        assert hosts.started == 1
 
 
 async def test_a_worker_without_an_engine_claims_nothing_and_lives(workshop: Workshop) -> None:

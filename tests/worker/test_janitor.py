@@ -17,7 +17,7 @@ from tintype.worker import Janitor
 from tintype.worker.presence import absent, present
 from worker.workshop import Workshop, until
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 
 HOLD = """
 import sys, time

@@ -13,7 +13,7 @@ from tintype.domain.lifecycle import STAGES, Status
 from tintype.domain.task import Task
 from worker.workshop import Hosts, Workshop
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 
 CHECKED = {
     "prompt": "",

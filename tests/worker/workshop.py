@@ -92,8 +92,8 @@ class Workshop:
         return await self.service.kill(self.project, TaskName(kind="id", value=str(task.id)))
 
     async def until(self, task: Task, condition: Callable[[Task], bool]) -> Task:
-        """The task, as soon as it is so. Waits at most 30 s."""
-        async with asyncio.timeout(30):
+        """The task, as soon as it is so. Waits at most a minute."""
+        async with asyncio.timeout(60):
             while True:
                 found = await self.look(task)
                 if condition(found):
@@ -135,9 +135,11 @@ class Workshop:
 
     # Working
 
-    def worker(self, hosts: "Hosts | None" = None, **options: Any) -> Worker:
+    def worker(
+        self, hosts: "Hosts | None" = None, *, longest_silence: float = 900.0, **options: Any
+    ) -> Worker:
         """A worker that is yet to run, with one engine."""
-        engine = EngineHost(start=hosts or Hosts(), first_pause=0.05)
+        engine = EngineHost(start=hosts or Hosts(), first_pause=0.05, longest_silence=longest_silence)
         return Worker(
             database=self.database,
             bus=self.bus,
@@ -202,7 +204,7 @@ class Hosts:
             yield event
 
 
-async def until(condition: Callable[[], Any], *, within: float = 30) -> None:
+async def until(condition: Callable[[], Any], *, within: float = 60) -> None:
     """Waits until something is so."""
     async with asyncio.timeout(within):
         while not condition():  # noqa: ASYNC110

@@ -37,17 +37,24 @@ class EngineHost:
     """Takes jobs while a host lives, and tells each job's listener what becomes of it.
 
     A listener hears `Drawn`, `Failed` or an interruption last; once its job is dropped it hears nothing.
+    A host that has jobs and says nothing for `longest_silence` seconds hangs, and is killed.
     """
 
     def __init__(
-        self, *, start: Callable[[], AbstractAsyncContextManager[HostProcess]], first_pause: float = 0.5
+        self,
+        *,
+        start: Callable[[], AbstractAsyncContextManager[HostProcess]],
+        first_pause: float = 0.5,
+        longest_silence: float = 900.0,
     ) -> None:
         self._start = start
         self._first_pause = first_pause
+        self._longest_silence = longest_silence
         self._host: HostProcess | None = None
         self._has_served = False
         self._taken = 0
         self._listeners: dict[str, Listener] = {}
+        self._watchdog: asyncio.TimerHandle | None = None
         self.last_chance = asyncio.Lock()
         """Held while a task makes its last attempt, so that of two tasks that lost their engine again
         and again only the guilty one ends."""
@@ -77,6 +84,7 @@ class EngineHost:
             listener(Interruption.RETURNED)
             return
         self._listeners[job.id] = listener
+        self._watch()
         with suppress(HostDied):  # `run` hears of it too, and tells the listeners
             await self._host.send(job)
 
@@ -115,11 +123,22 @@ class EngineHost:
             try:
                 async for event in host.events():
                     self._hear(event)
+                    self._watch()
             finally:
+                self._watch(stop=True)
                 self._host = None
                 orphans, self._listeners = self._listeners, {}
                 for listener in orphans.values():
                     listener(Interruption.ENGINE_LOST)
+
+    def _watch(self, *, stop: bool = False) -> None:
+        """Starts to wait for the host's next word, if it owes one."""
+        if self._watchdog:
+            self._watchdog.cancel()
+            self._watchdog = None
+        if self._listeners and self._host and not stop:
+            loop = asyncio.get_running_loop()
+            self._watchdog = loop.call_later(self._longest_silence, self._host.kill)
 
     def _hear(self, event: Event) -> None:
         match event:

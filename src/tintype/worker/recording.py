@@ -1,13 +1,14 @@
 """What a worker writes about one attempt: the stages it reaches, and its end. All under its lease."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import InterfaceError, OperationalError
 
+from tintype.domain.errors import TintypeError
 from tintype.domain.lifecycle import Status
 from tintype.domain.task import Lease, Outcome, Task, TaskName
 from tintype.service import now
@@ -18,6 +19,8 @@ T = TypeVar("T")
 Move = tuple[Status, int]
 """A status, and when it was reached, in microseconds since the epoch."""
 
+PATIENCE = 60.0
+"""Seconds for which a write is tried again while the database fails."""
 LONGEST_PAUSE = 5.0
 
 log = structlog.get_logger()
@@ -26,7 +29,8 @@ log = structlog.get_logger()
 class Recording:
     """The rows of one attempt. Every method raises LeaseLost once the attempt is over.
 
-    While the database is away they wait for it: a drawn picture is worth some patience.
+    When the database fails they try again for a while: a drawn picture is worth some patience. A write
+    whose answer was lost may have been done all the same; then the next try raises LeaseLost too.
     """
 
     def __init__(self, database: Database, lease: Lease) -> None:
@@ -62,12 +66,16 @@ class Recording:
         return found.output_folder == outcome.output_folder
 
     async def _write(self, change: Callable[[Connection], T]) -> T:
-        pause = 0.1
+        deadline, pause = time.monotonic() + PATIENCE, 0.1
         while True:
             try:
                 return await self._database.write(change)
-            except (OperationalError, InterfaceError, OSError) as problem:
-                log.warning("database_unavailable", problem=type(problem).__name__, retry_after=pause)
+            except TintypeError:
+                raise
+            except Exception as problem:
+                if time.monotonic() > deadline:
+                    raise
+                log.warning("write_failed", problem=type(problem).__name__, retry_after=pause)
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
