@@ -1,0 +1,148 @@
+"""Two worker processes on PostgreSQL and NATS, as on two machines; one dies, the other finishes."""
+
+import asyncio
+import random
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from conformance.nats_server import NatsServer, nats_server
+from conformance.postgres_server import PostgresServer, postgres_server
+from tintype.domain.lifecycle import Status
+from tintype.domain.task import Task
+from worker.workshop import Workshop, open_workshop
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
+
+TESTS = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[PostgresServer]:
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+async def nats() -> AsyncIterator[NatsServer]:
+    async with nats_server() as server:
+        yield server
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A worker process with a folder that no other machine sees."""
+
+    process: asyncio.subprocess.Process
+    locks: Path
+
+    def runs(self, worker: str | None) -> bool:
+        """Whether the worker is this machine's."""
+        return (self.locks / f"{worker}.lock").exists()
+
+
+class Fleet:
+    """A database, a bus and a folder of pictures, and machines that come and go."""
+
+    def __init__(self, workshop: Workshop, *, database_url: str, bus_url: str) -> None:
+        self.workshop = workshop
+        self._urls = (database_url, bus_url)
+        self._machines = 0
+
+    @asynccontextmanager
+    async def machine(self, weights: str) -> AsyncIterator[Machine]:
+        self._machines += 1
+        locks = self.workshop.folder / f"machine{self._machines}"
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "lifecycle.worker_process", *self._urls),
+            *(self.workshop.folder / "files", locks, weights),
+            cwd=TESTS,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            yield Machine(process, locks)
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            async with asyncio.timeout(30):
+                await process.wait()
+
+
+@pytest.fixture
+async def fleet(tmp_path: Path, postgres: PostgresServer, nats: NatsServer) -> AsyncIterator[Fleet]:
+    url = postgres.new_url()
+    async with open_workshop(tmp_path, database_url=url, bus_url=nats.url) as workshop:
+        yield Fleet(workshop, database_url=url, bus_url=nats.url)
+
+
+def is_drawn(task: Task) -> bool:
+    return task.status in (Status.START, Status.OUTPUT)
+
+
+async def test_a_worker_finishes_the_tasks_of_one_that_was_killed(fleet: Fleet, slow: str) -> None:
+    workshop = fleet.workshop
+    accepted = [await workshop.run(width=512, height=512, steps=50, seed=seed) for seed in range(2)]
+    async with fleet.machine(slow) as doomed:
+        held = await workshop.until(accepted[0], is_drawn)
+        async with fleet.machine("blank:") as survivor:
+            doomed.process.kill()
+
+            ended = [await workshop.ends(task) for task in accepted]
+
+            assert doomed.runs(held.worker)
+            assert all(task.succeeded and survivor.runs(task.worker) for task in ended)
+            assert ended[0].lost_attempts == 1
+    assert await workshop.charges() == {task.id: 1 for task in accepted}
+
+
+async def test_many_tasks_end_once_though_workers_are_killed_under_load(fleet: Fleet) -> None:
+    workshop = fleet.workshop
+    accepted: list[Task] = []
+    async with fleet.machine("blank:") as survivor:
+        for _ in range(2):
+            async with fleet.machine("blank:") as doomed:
+                accepted += [await workshop.run(seed=seed) for seed in range(30)]
+                await asyncio.sleep(random.uniform(0.5, 2))
+                doomed.process.kill()
+
+        ended = [await workshop.ends(task) for task in accepted]
+
+        assert all(task.succeeded and len(task.outputs) == 1 for task in ended)
+        assert any(survivor.runs(task.worker) for task in ended)
+    assert await workshop.charges() == {task.id: 1 for task in accepted}
+
+
+async def test_a_kill_reaches_the_worker_over_the_bus(fleet: Fleet, slow: str) -> None:
+    workshop = fleet.workshop
+    task = await workshop.run(width=512, height=512, steps=50)
+    async with fleet.machine(slow):
+        await workshop.until(task, is_drawn)
+        async with workshop.events(task) as events:
+            await workshop.kill(task)
+            following = await workshop.ends(await workshop.run())
+
+    assert following.succeeded
+    steps_after = [event for event in events if event.type == Status.OUTPUT]
+    assert len(steps_after) <= 1
+    assert (await workshop.look(task)).status is Status.CANCEL
+
+
+async def test_workers_live_through_a_restart_of_the_bus(fleet: Fleet, nats: NatsServer) -> None:
+    workshop = fleet.workshop
+    async with fleet.machine("blank:"):
+        await workshop.ends(await workshop.run())
+        await nats.stop()
+
+        assert (await workshop.ends(await workshop.run())).succeeded
+        await nats.start()
+
+        assert (await workshop.ends(await workshop.run())).succeeded

@@ -1,0 +1,39 @@
+"""A worker as a process of its own, on a database and a bus between machines.
+
+`python -m lifecycle.worker_process DATABASE_URL BUS_URL FILES LOCKS WEIGHTS`
+"""
+
+import asyncio
+import signal
+import sys
+from functools import partial
+from pathlib import Path
+
+from tintype.bus import open_bus
+from tintype.engine.process import start_host
+from tintype.storage.database import open_database
+from tintype.storage.objects import open_objects
+from tintype.worker import EngineHost, Worker
+
+SILENCE = 3.0
+HEARTBEAT = 0.3
+
+
+async def main(database_url: str, bus_url: str, files: str, locks: str, weights: str) -> None:
+    async with open_database(database_url) as database, open_bus(bus_url) as bus:
+        start = partial(start_host, weights=weights, threads=1, places=2)
+        worker = Worker(
+            database=database,
+            bus=bus,
+            objects=open_objects(files),
+            engines=[EngineHost(start=start)],
+            locks=Path(locks),
+            heartbeat=HEARTBEAT,
+            silence=SILENCE,
+        )
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, worker.drain)
+        await worker.run()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
