@@ -180,17 +180,18 @@ def test_control_c_before_the_server_has_answered_kills_the_task_too(server: Ser
 
 
 def test_control_c_when_the_server_is_gone_says_that_the_task_may_go_on(
-    own_server: Server, tmp_path: Path
+    plain_server: Server, tmp_path: Path
 ) -> None:
-    with on_terminal(
-        "run", MODEL, "--prompt", "a kite", *LONG, cwd=tmp_path, **access(own_server)
-    ) as terminal:
-        terminal.shows("drawing")
-        own_server.crash()
+    before = plain_server.client.list().total
+    with breaking_line(plain_server.url, "silence") as line:
+        there = access(plain_server) | {"url": line.url}
+        with on_terminal("run", MODEL, "--prompt", "a kite", cwd=tmp_path, **there) as terminal:
+            until(lambda: plain_server.client.list().total > before, within=30, what="the task")
+            line.cut()
 
-        terminal.press_control_c()
+            terminal.press_control_c()
 
-        assert terminal.ends() == 130
+            assert terminal.ends() == 130
     assert "interrupted, but a task may go on: no answer from" in " ".join(terminal.screen.split())
 
 

@@ -148,27 +148,6 @@ def test_after_the_first_signal_a_running_task_is_finished(tmp_path: Path, tiny_
     assert ended.ended <= stopped
 
 
-def test_after_the_second_signal_a_running_task_is_back_in_the_queue(own_server: Server) -> None:
-    task = own_server.run_long()
-    task.reaches("task_output")
-
-    own_server.signal(signal.SIGINT)
-    own_server.signal(signal.SIGTERM)
-
-    assert own_server.wait(within=20) == 0
-    with start_server(own_server.data, weights="blank:") as later:
-        assert later.client.wait(task.token, within=30).succeeded
-
-
-def test_a_server_that_is_killed_outright_leaves_no_engine_behind(own_server: Server) -> None:
-    own_server.run_long().reaches("task_output")
-    assert own_server.engine_hosts() != []
-
-    own_server.crash()
-
-    assert own_server.orphans() == []
-
-
 def test_nobody_listens_once_it_has_stopped(tmp_path: Path) -> None:
     with start_server(tmp_path / "data", weights="blank:") as server:
         port = int(server.url.rpartition(":")[2])

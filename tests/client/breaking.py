@@ -1,5 +1,6 @@
 """A line to a server that breaks: passes connections on, and cuts those it is told to."""
 
+import contextlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -40,11 +41,16 @@ class BreakingLine:
             else:
                 caller.close()
 
+    def cut(self) -> None:
+        """From now on nobody gets through."""
+        with contextlib.suppress(OSError):  # cut already
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
     def close(self) -> None:
+        self.cut()
         for caller in self._silent:
             caller.close()
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
 
     def _pass_on(self, caller: socket.socket, *, answer: bool) -> None:
         """One request of at most 64 KiB in one piece, and its answer."""
@@ -55,7 +61,7 @@ class BreakingLine:
         while len(request.partition(b"\r\n\r\n")[2]) < length:
             request += caller.recv(65536)
         with socket.create_connection(self._target) as server:
-            server.sendall(request.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
+            server.sendall(request.replace(b"Connection: keep-alive", b"Connection: close", 1))
             while chunk := server.recv(65536):
                 if answer:
                     caller.sendall(chunk)
