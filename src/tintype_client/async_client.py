@@ -1,9 +1,9 @@
-"""The client for asynchronous code, on asyncio or trio."""
+"""The client for asyncio."""
 
+import asyncio
 from types import TracebackType
 from typing import Any, Self
 
-import anyio
 import httpx2
 
 from tintype_client.calls import Calls
@@ -85,7 +85,7 @@ class AsyncClient:
             step = next(steps)
             while True:
                 if isinstance(step, Pause):
-                    await anyio.sleep(step.seconds)
+                    await asyncio.sleep(step.seconds)
                     step = steps.send(None)
                     continue
                 try:
