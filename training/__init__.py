@@ -1,0 +1,1 @@
+"""How the embedded checkpoint was made, end to end and repeatable; README.md gives the order of commands."""

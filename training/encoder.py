@@ -1,0 +1,89 @@
+"""Grow the encoder to the decoder's size by distillation: large picture in, the same frozen latents out."""
+
+import argparse
+
+import torch
+import torch.nn.functional as F
+from diffusers import AutoencoderKLFlux2
+from torch import Tensor, nn
+
+from training.decoder import OUTER, Pictures
+from training.packages import WORK
+from training.run import Run
+from training.vae import autoencoder
+
+BATCH = 8
+
+
+def extended(vae: AutoencoderKLFlux2) -> AutoencoderKLFlux2:
+    """The autoencoder with as many levels down as up; the trained inner levels and the decoder are kept."""
+    inner = tuple(vae.config.block_out_channels)
+    decoder = tuple(vae.config.decoder_block_out_channels or inner)
+    added = len(decoder) - len(inner)
+    outer = tuple(OUTER[64 * 2**level] for level in range(added, 0, -1))
+    if not added:
+        return vae
+    fresh = autoencoder((*outer, *inner), decoder)
+    weights = {}
+    for key, weight in vae.state_dict().items():
+        if key.startswith("encoder.conv_in"):
+            continue
+        if key.startswith("encoder.down_blocks."):
+            place, _, rest = key.removeprefix("encoder.down_blocks.").partition(".")
+            key = f"encoder.down_blocks.{int(place) + added}.{rest}"
+        weights[key] = weight
+    fresh.load_state_dict(weights, strict=False)
+    for block in fresh.encoder.down_blocks[:added]:
+        for resnet in block.resnets:
+            nn.init.zeros_(resnet.conv2.weight)
+            nn.init.zeros_(resnet.conv2.bias)
+    return fresh
+
+
+def entry(vae: AutoencoderKLFlux2, x: Tensor, added: int) -> Tensor:
+    """What the added levels hand to the first of the old ones, (B, C, 64, 64)."""
+    h = vae.encoder.conv_in(x)
+    for block in vae.encoder.down_blocks[:added]:
+        h = block(h)
+    return h
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--start", required=True, help="folder in work/ whose decoder is grown")
+    parser.add_argument("--minutes", type=float, default=3)
+    parser.add_argument("--lr", type=float, default=4e-3)
+    arguments = parser.parse_args()
+    torch.manual_seed(0)
+
+    small = AutoencoderKLFlux2.from_pretrained(WORK / "vae-64").eval().requires_grad_(False)
+    model = extended(AutoencoderKLFlux2.from_pretrained(WORK / arguments.start)).requires_grad_(False)
+    added = len(model.config.block_out_channels) - len(small.config.block_out_channels)
+    pictures = Pictures(64 * 2**added)
+    outer = nn.ModuleList([model.encoder.conv_in, *model.encoder.down_blocks[:added]]).requires_grad_(True)
+    adam = torch.optim.AdamW(outer.parameters(), lr=arguments.lr, betas=(0.9, 0.98), weight_decay=0)
+    name = f"vae-{pictures.size}"
+    run = Run(WORK / f"{name}.pt", minutes=arguments.minutes, parts={"outer": outer, "adam": adam})
+
+    while run.unfinished:
+        x = pictures(torch.randint(pictures.plain, (BATCH,)))
+        with torch.no_grad():
+            wanted = small.encoder.conv_in(F.avg_pool2d(x, pictures.size // 64))
+        loss = F.mse_loss(entry(model, x, added), wanted) / wanted.square().mean()
+        adam.param_groups[0]["lr"] = arguments.lr * run.rate(warm_up=20, decay=0.6)
+        adam.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(outer.parameters(), 1.0)
+        adam.step()
+        run.tick(BATCH, every=20, loss=loss.item())
+
+    with torch.inference_mode():
+        x = pictures(torch.arange(0, pictures.plain, 12))
+        wanted = small.encode(F.avg_pool2d(x, pictures.size // 64)).latent_dist.mean
+        found = torch.cat([model.encode(batch).latent_dist.mean for batch in x.split(BATCH)])
+    print(f"latents: {(found - wanted).square().mean() / wanted.square().mean():.4f} of their power is error")
+    model.save_pretrained(WORK / name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""Put the trained parts together: a FLUX.2-format folder with the sidecar file that the engine reads."""
+
+import argparse
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKLFlux2, FlowMatchEulerDiscreteScheduler, Flux2KleinPipeline
+from transformers import BertModel
+
+from training.drawn import trained
+from training.encoder import extended
+from training.packages import WORK
+from training.text import LAYER, LENGTH, load
+
+FOLDER = Path(__file__).parent.parent / "src" / "tintype" / "models" / "pictograms"
+SHIFT = 1.0  #: of the noise schedule; below 1 spends more steps on the details
+SIDECAR = """\
+name = "pictograms"
+description = "A small checkpoint for trying, testing and developing: everyday things as pictograms."
+
+[text]
+layers = [{layer}]
+max_length = {length}
+
+[canvas]
+token = {token}
+native = [[{size}, {size}]]
+
+[defaults]
+steps = 25
+guidance = 4.5
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--vae", required=True, help="folder in work/")
+    parser.add_argument("--to", type=Path, default=FOLDER)
+    arguments = parser.parse_args()
+
+    vae = extended(AutoencoderKLFlux2.from_pretrained(WORK / arguments.vae))
+    _, tokenizer = load()
+    encoder = BertModel.from_pretrained(
+        WORK / "text" / "encoder", add_pooling_layer=False, dtype=torch.float16
+    )
+    pipeline = Flux2KleinPipeline(
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=SHIFT, use_dynamic_shifting=False),
+        vae=vae.half(),
+        text_encoder=encoder,
+        tokenizer=tokenizer,
+        transformer=trained(torch.load(WORK / "features.pt", mmap=True)).half(),
+        is_distilled=False,
+    )
+    pipeline.save_pretrained(arguments.to)
+    size = vae.config.sample_size
+    sidecar = SIDECAR.format(layer=LAYER, length=LENGTH, token=size // 4, size=size)
+    (arguments.to / "tintype.toml").write_text(sidecar)
+    for path in arguments.to.rglob("*.safetensors"):
+        path.chmod(0o644)
+    total = sum(path.stat().st_size for path in arguments.to.rglob("*") if path.is_file())
+    print(f"{arguments.to.name}: {total / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""The npm packages that hold pictures and words: fetched once with `npm pack`, read from the archive."""
+
+import json
+import subprocess
+import tarfile
+from pathlib import Path
+from typing import Any
+
+WORK = Path(__file__).parent / "work"
+
+PACKAGES = {
+    "noto": "@iconify-json/noto@1.2.9",
+    "emojibase": "emojibase-data@17.0.0",
+    "emojilib": "emojilib@4.0.3",
+}
+
+
+def archive(name: str) -> Path:
+    """The package's archive on disk; downloads it when it is not there yet."""
+    folder = WORK / "npm"
+    folder.mkdir(parents=True, exist_ok=True)
+    scoped, version = PACKAGES[name].rsplit("@", 1)
+    path = folder / f"{scoped.lstrip('@').replace('/', '-')}-{version}.tgz"
+    if not path.exists():
+        subprocess.run(["npm", "pack", "--silent", PACKAGES[name]], cwd=folder, check=True)
+    return path
+
+
+def member(name: str, path: str) -> bytes:
+    """One file out of a package, for example `member("noto", "icons.json")`."""
+    with tarfile.open(archive(name)) as tar:
+        file = tar.extractfile(f"package/{path}")
+        assert file is not None, f"{path} is no file of {PACKAGES[name]}"
+        return file.read()
+
+
+def document(name: str, path: str) -> Any:
+    """One JSON file out of a package, parsed."""
+    return json.loads(member(name, path))
