@@ -1,6 +1,7 @@
 """Section 2: a body in whatever form it comes; the content decides."""
 
 import os
+from urllib.parse import quote_plus
 
 import pytest
 
@@ -81,6 +82,14 @@ def test_check_18_forms_work_on_task_endpoints_and_run(wire: Wire, ran: dict[str
         "height": "64.0",
         "seed": "",
     }
+
+
+def test_a_long_form_is_decoded_like_a_short_one(wire: Wire) -> None:
+    for odd in ("%", "a%41", "%%3", "ü"):
+        text = (odd * 50_000)[: 2**17]
+        body = b"prompt=" + quote_plus(text).encode() + b"&&other&=nameless"
+
+        assert run(wire, body, FORM) == {"prompt": text, "other": "", "": "nameless"}
 
 
 def test_multipart_works_on_run(wire: Wire) -> None:

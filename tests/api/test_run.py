@@ -34,8 +34,9 @@ def test_check_27_28_success_has_exactly_these_fields(wire: Wire) -> None:
 
 def test_check_29_zeros_mean_defaults_for_four_and_zero_for_two(wire: Wire) -> None:
     names = ("width", "height", "guidance", "steps", "seed", "safetyTolerance")
+    zeros: dict[str, Any] = dict.fromkeys(names, 0)
 
-    ran = wire.run(**dict.fromkeys(names, 0))
+    ran = wire.run(**zeros)
 
     inputs = wire.claim(ran).inputs
     assert (inputs["width"], inputs["height"], inputs["guidance"], inputs["steps"]) == (1024, 1024, 4.5, 50)
@@ -125,7 +126,7 @@ def test_check_35_a_project_s_own_limit_of_unfinished_tasks(wire: Wire) -> None:
 
 
 def test_check_36_parameters_are_echoed_as_sent(wire: Wire) -> None:
-    sent = {
+    sent: dict[str, Any] = {
         "width": "512",
         "steps": 0,
         "colour": {"deep": [1, 2.5, None, True]},
@@ -222,7 +223,9 @@ class TestIdempotency:
     def test_the_form_of_the_body_does_not_matter(self, wire: Wire) -> None:
         bodies = [(b"prompt=a&seed=7", FORM), (multipart(("prompt", "a"), ("seed", "7")), MULTIPART)]
 
-        answers = [wire.send(RUN, *body, **{"idempotency-key": "kite-5"}).json() for body in bodies]
+        key: dict[str, Any] = {"idempotency-key": "kite-5"}
+
+        answers = [wire.send(RUN, *body, **key).json() for body in bodies]
 
         assert answers[0] == answers[1]
         assert answers[0]["result"] is True

@@ -59,7 +59,7 @@ class Wire:
         self.service = service
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
-        self.http = httpx2.Client(base_url=self.url, timeout=10)
+        self.http = httpx2.Client(base_url=self.url, timeout=30)
         self._loop = loop
         self.caller = self.project(auth=Auth.SIGNATURE)
 
@@ -142,10 +142,14 @@ class Wire:
         """Claims the task and brings it to a stage."""
         task = self.claim(ran)
         for status in list(Status)[2:]:
-            task = self.write(lambda c, s=status, t=task: tasks.advance(c, t.lease, s, now=now()))
+            task = self.step(task, status)
             if status is to:
                 break
         return task
+
+    def step(self, task: Task, status: Status) -> Task:
+        """Moves a claimed task to its next stage."""
+        return self.write(lambda connection: tasks.advance(connection, task.lease, status, now=now()))
 
     def finish(self, ran: dict[str, Any], *, pictures: int = 1, content: bytes = PICTURE) -> dict[str, Any]:
         """Brings the task to a good end; the task as Detail shows it then."""
