@@ -117,6 +117,18 @@ def test_a_broken_checkpoint_is_one_clear_line(klein: Path, tmp_path: Path, dama
     assert "\n" not in str(refusal.value)
 
 
+def test_a_folder_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(BadCheckpoint, match="nowhere: there is no such folder"):
+        load_engine(str(tmp_path / "nowhere"), device="cpu", threads=1, places=0)
+
+
+def test_a_hub_id_that_cannot_be_had_is_one_clear_line() -> None:
+    with pytest.raises(BadCheckpoint, match="nobody/nothing: download: ") as refusal:
+        load_engine("nobody/nothing", device="cpu", threads=1, places=0)
+
+    assert "\n" not in str(refusal.value)
+
+
 def test_a_device_that_is_not_there_is_one_clear_line(klein: Path) -> None:
     with pytest.raises(BadCheckpoint, match="there is no device cuda:99 here"):
         load_engine(str(klein), device="cuda:99", threads=1, places=0)

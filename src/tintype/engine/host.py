@@ -27,7 +27,7 @@ import msgspec
 
 from tintype.domain.errors import BadCheckpoint
 from tintype.engine.engine import BadJob, Denoised, Engine
-from tintype.engine.frames import FrameError, decode_command, frame, read_frame
+from tintype.engine.frames import decode_command, frame, read_frame
 from tintype.engine.log import log
 from tintype.engine.protocol import Broken, Command, Drop, Dropped, Event, Failed, Job, Stop
 
@@ -44,27 +44,34 @@ ENVIRONMENT = {
 }
 
 
-def main() -> None:
+def main() -> NoReturn:
     options = _options()
     _prepare_process(options.weights)
-    inbox = Inbox(sys.stdin.buffer)
-    with outbox(_take_stdout()) as post:
-        inbox.start(post)
-        try:
-            engine = load(options)
-        except Exception as error:
-            if not isinstance(error, BadCheckpoint):
-                log("engine host broken", traceback=traceback.format_exc())
-            post(Broken(reason=_reason(error)))
-            failed = True
-        else:
-            failed = False
-            ready = engine.ready()
-            log("engine host ready", **msgspec.structs.asdict(ready))
-            post(ready)
-            serve(engine, inbox, post)
+    try:
+        with outbox(_take_stdout()) as post:
+            status = run(options, Inbox(sys.stdin.buffer), post)
+    except Exception:
+        log("engine host failed", traceback=traceback.format_exc())
+        status = 1
     # Past this point nothing is left to say. Reader and libraries may still hold threads.
-    os._exit(1 if failed else 0)
+    os._exit(status)
+
+
+def run(options: argparse.Namespace, inbox: "Inbox", post: Callable[[Event], None]) -> int:
+    """Load and serve; the exit status."""
+    inbox.start(post)
+    try:
+        engine = load(options)
+    except Exception as error:
+        if not isinstance(error, BadCheckpoint):
+            log("engine host broken", traceback=traceback.format_exc())
+        post(Broken(reason=_reason(error)))
+        return 1
+    ready = engine.ready()
+    log("engine host ready", **msgspec.structs.asdict(ready))
+    post(ready)
+    serve(engine, inbox, post)
+    return 0
 
 
 def load(options: argparse.Namespace) -> Engine:
@@ -170,7 +177,7 @@ class Inbox:
                     self._commands.put(decode_command(payload))
                 except msgspec.DecodeError as error:
                     _refuse(payload, error, post)
-        except (FrameError, OSError) as error:
+        except Exception as error:
             log("commands unreadable", error=error)
             os._exit(2)
         os._exit(0)
@@ -199,6 +206,9 @@ def outbox(stream: BinaryIO) -> Iterator[Callable[[Event], None]]:
                 stream.flush()
             except OSError:
                 os._exit(0)  # nobody listens any more
+            except Exception as error:
+                log("event unwritable", error=error)
+                os._exit(2)
 
     writer = threading.Thread(target=write, name="writer", daemon=True)
     writer.start()

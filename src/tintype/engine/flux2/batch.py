@@ -80,6 +80,8 @@ class Batch:
         sigmas = torch.tensor(steps, dtype=torch.float32, device=device)
         velocity = self._velocity(transformer, sigmas[:, 0])
         self._latents = self._latents + (sigmas[:, 1] - sigmas[:, 0]).view(-1, 1, 1) * velocity
+        if device.type == "cuda":
+            torch.cuda.current_stream(device).synchronize()  # a step that is reported is done
         for run in self.runs:
             run.step += 1
 

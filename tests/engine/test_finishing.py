@@ -1,0 +1,79 @@
+"""Pictures finish beside the next steps; the host keeps its word about them."""
+
+import threading
+
+import pytest
+
+from tintype.engine.blank import BlankEngine
+from tintype.engine.engine import Denoised
+from tintype.engine.host import Finishing
+from tintype.engine.protocol import Drawn, Event, Failed
+
+from .jobs import job
+
+
+class SlowEngine(BlankEngine):
+    """Finishes nothing before it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.finishing = threading.Event()
+        self.go = threading.Event()
+
+    def finish(self, denoised: Denoised) -> Drawn | Failed:
+        self.finishing.set()
+        assert self.go.wait(10)
+        return super().finish(denoised)
+
+
+class FailingEngine(BlankEngine):
+    def finish(self, denoised: Denoised) -> Drawn | Failed:
+        raise MemoryError("no room for this picture")
+
+
+def denoised(job_id: str) -> Denoised:
+    return Denoised(job=job(id=job_id), latents=None, admitted=0.0)
+
+
+def test_leaving_the_scope_finishes_every_picture() -> None:
+    events: list[Event] = []
+
+    with Finishing(BlankEngine(), events.append) as finishing:
+        for job_id in "abc":
+            finishing.take(denoised(job_id))
+
+    assert [event.id for event in events if isinstance(event, Drawn)] == ["a", "b", "c"]
+
+
+def test_a_job_dropped_while_its_picture_finishes_is_not_heard_of_again() -> None:
+    events: list[Event] = []
+    engine = SlowEngine()
+
+    with Finishing(engine, events.append) as finishing:
+        for job_id in "abc":
+            finishing.take(denoised(job_id))
+        assert engine.finishing.wait(10)
+        assert finishing.drop("a")
+        assert finishing.drop("b")
+        engine.go.set()
+
+    assert [event.id for event in events if isinstance(event, Drawn)] == ["c"]
+
+
+def test_a_finished_job_can_no_longer_be_dropped() -> None:
+    with Finishing(BlankEngine(), lambda _: None) as finishing:
+        finishing.take(denoised("a"))
+
+    assert not finishing.drop("a")
+
+
+def test_a_picture_that_cannot_be_finished_fails_its_job(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    events: list[Event] = []
+
+    with Finishing(FailingEngine(), events.append) as finishing:
+        finishing.take(denoised("a"))
+
+    assert events == [Failed(id="a", reason="MemoryError: no room for this picture")]
+    assert "picture not finished" in capsys.readouterr().err
