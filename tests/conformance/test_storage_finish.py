@@ -38,6 +38,18 @@ async def test_moments_of_skipped_endings_are_set_at_the_finish(store: Storekeep
     assert (moments.assign, moments.start, moments.cancel) == (0, 0, 0)
 
 
+async def test_a_drawing_ends_at_the_latest_when_its_picture_is_being_stored(store: Storekeeper) -> None:
+    task = await store.claimed()
+    store.pass_time(2)
+    await store.advance(task.lease, Status.POSTPROCESS_START)
+    store.pass_time(4)
+
+    done = await store.finish(task.lease)
+
+    assert done.moments.end == done.moments.postprocess_start == DAWN + 2 * SECOND
+    assert done.total_cost == 2 * CPS
+
+
 async def test_time_after_the_end_of_the_drawing_is_free(store: Storekeeper) -> None:
     task = await store.claimed()
     store.pass_time(2.00004)

@@ -28,7 +28,7 @@ def end_with(
     if outcome.outputs and not succeeded:
         raise ValueError("a failed task has no outputs")
     moment = max(now, row.change_time)
-    end = row.end_time or moment
+    end = row.end_time or row.postprocess_start_time or moment
     amount = cost(elapsed_seconds(row.accept_time, end), row.cps) if succeeded else 0
     outputs = outcome.outputs
     files.add_outputs(connection, outputs, task_id=row.id, project_id=row.project_id)
