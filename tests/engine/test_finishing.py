@@ -6,7 +6,7 @@ import pytest
 
 from tintype.engine.blank import BlankEngine
 from tintype.engine.engine import Denoised
-from tintype.engine.host import Finishing
+from tintype.engine.finishing import Finishing
 from tintype.engine.protocol import Drawn, Event, Failed
 
 from .jobs import job

@@ -1,4 +1,4 @@
-"""What a host expects of an engine, and which jobs can be drawn at all.
+"""What a host expects of an engine, which jobs can be drawn at all, and why one could not be.
 
 Knows requests and pixels, nothing of processes or pipes. Imports no tensor library.
 """
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from tintype.domain.errors import BadCheckpoint
 from tintype.engine.protocol import Drawn, Failed, Job, JobEvent, Ready
 
 SIDES = range(64, 2048 + 1, 16)
@@ -77,3 +78,10 @@ def check(job: Job) -> None:
     ]
     if problems:
         raise BadJob("; ".join(problems))
+
+
+def reason_of(error: Exception) -> str:
+    """One line for a `Failed` or `Broken` event."""
+    if isinstance(error, BadCheckpoint | BadJob):
+        return str(error)
+    return " ".join(f"{type(error).__name__}: {error}".split())

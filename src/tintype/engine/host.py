@@ -13,23 +13,20 @@ SIGTERM are ignored: what they mean is the worker's to decide.
 
 import argparse
 import os
-import queue
 import signal
 import sys
-import threading
 import traceback
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import BinaryIO, NoReturn
+from collections.abc import Callable
+from typing import NoReturn
 
 import msgspec
 
 from tintype.domain.errors import BadCheckpoint
-from tintype.engine.engine import BadJob, Denoised, Engine
-from tintype.engine.frames import decode_command, frame, read_frame
+from tintype.engine.engine import BadJob, Denoised, Engine, reason_of
+from tintype.engine.finishing import Finishing
 from tintype.engine.log import log
-from tintype.engine.protocol import Broken, Command, Drop, Dropped, Event, Failed, Job, Stop
+from tintype.engine.pipes import Inbox, outbox, take_stdout
+from tintype.engine.protocol import Broken, Drop, Dropped, Event, Failed, Job, Stop
 
 BLANK = "blank:"
 ENVIRONMENT = {
@@ -48,7 +45,7 @@ def main() -> NoReturn:
     options = _options()
     _prepare_process(options.weights)
     try:
-        with outbox(_take_stdout()) as post:
+        with outbox(take_stdout()) as post:
             status = run(options, Inbox(sys.stdin.buffer), post)
     except Exception:
         log("engine host failed", traceback=traceback.format_exc())
@@ -57,7 +54,7 @@ def main() -> NoReturn:
     os._exit(status)
 
 
-def run(options: argparse.Namespace, inbox: "Inbox", post: Callable[[Event], None]) -> int:
+def run(options: argparse.Namespace, inbox: Inbox, post: Callable[[Event], None]) -> int:
     """Load and serve; the exit status."""
     inbox.start(post)
     try:
@@ -65,7 +62,7 @@ def run(options: argparse.Namespace, inbox: "Inbox", post: Callable[[Event], Non
     except Exception as error:
         if not isinstance(error, BadCheckpoint):
             log("engine host broken", traceback=traceback.format_exc())
-        post(Broken(reason=_reason(error)))
+        post(Broken(reason=reason_of(error)))
         return 1
     ready = engine.ready()
     log("engine host ready", **msgspec.structs.asdict(ready))
@@ -85,7 +82,7 @@ def load(options: argparse.Namespace) -> Engine:
     return load_engine(options.weights, device=options.device, threads=options.threads, places=options.places)
 
 
-def serve(engine: Engine, inbox: "Inbox", post: Callable[[Event], None]) -> None:
+def serve(engine: Engine, inbox: Inbox, post: Callable[[Event], None]) -> None:
     """Draw what comes, until a `Stop` came and everything admitted has left."""
     stopping = False
     with Finishing(engine, post) as finishing:
@@ -112,118 +109,7 @@ def _admit(engine: Engine, job: Job, post: Callable[[Event], None]) -> None:
     except Exception as error:
         if not isinstance(error, BadJob):
             log("job not admitted", job=job.id, traceback=traceback.format_exc())
-        post(Failed(id=job.id, reason=_reason(error)))
-
-
-class Finishing:
-    """Pictures being decoded and encoded beside the next steps. Leaving the scope finishes them all."""
-
-    def __init__(self, engine: Engine, post: Callable[[Event], None]) -> None:
-        self._engine = engine
-        self._post = post
-        self._wanted: dict[str, Denoised] = {}
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="finishing")
-
-    def __enter__(self) -> "Finishing":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._thread.shutdown(wait=True)
-
-    def take(self, denoised: Denoised) -> None:
-        self._wanted[denoised.job.id] = denoised
-        self._thread.submit(self._finish, denoised.job.id)
-
-    def drop(self, job_id: str) -> bool:
-        return self._wanted.pop(job_id, None) is not None
-
-    def _finish(self, job_id: str) -> None:
-        denoised = self._wanted.get(job_id)
-        if denoised is None:
-            return
-        event: Event
-        try:
-            event = self._engine.finish(denoised)
-        except Exception as error:
-            log("picture not finished", job=job_id, traceback=traceback.format_exc())
-            event = Failed(id=job_id, reason=_reason(error))
-        if self._wanted.pop(job_id, None) is not None:
-            self._post(event)
-
-
-class Inbox:
-    """Commands from stdin. The end of stdin ends the process: nobody is left to draw for."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
-
-    def start(self, post: Callable[[Event], None]) -> None:
-        threading.Thread(target=self._read, args=(post,), name="reader", daemon=True).start()
-
-    def take(self, *, wait: bool) -> Iterator[Command]:
-        """All commands that are here; with `wait`, at least one."""
-        try:
-            yield self._commands.get(block=wait)
-            while True:
-                yield self._commands.get_nowait()
-        except queue.Empty:
-            return
-
-    def _read(self, post: Callable[[Event], None]) -> NoReturn:
-        try:
-            while (payload := read_frame(self._stream)) is not None:
-                try:
-                    self._commands.put(decode_command(payload))
-                except msgspec.DecodeError as error:
-                    _refuse(payload, error, post)
-        except Exception as error:
-            log("commands unreadable", error=error)
-            os._exit(2)
-        os._exit(0)
-
-
-def _refuse(payload: bytes, error: Exception, post: Callable[[Event], None]) -> None:
-    """A command that makes no sense fails the job it names, if it names one."""
-    log("command refused", error=error)
-    try:
-        message = msgspec.msgpack.decode(payload)
-    except msgspec.DecodeError:
-        return
-    if isinstance(message, dict) and isinstance(message.get("id"), str):
-        post(Failed(id=message["id"], reason=str(error)))
-
-
-@contextmanager
-def outbox(stream: BinaryIO) -> Iterator[Callable[[Event], None]]:
-    """A function that posts an event and never waits. Leaving the scope writes what is left."""
-    events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-
-    def write() -> None:
-        while (event := events.get()) is not None:
-            try:
-                stream.write(frame(event))
-                stream.flush()
-            except OSError:
-                os._exit(0)  # nobody listens any more
-            except Exception as error:
-                log("event unwritable", error=error)
-                os._exit(2)
-
-    writer = threading.Thread(target=write, name="writer", daemon=True)
-    writer.start()
-    try:
-        yield events.put
-    finally:
-        events.put(None)
-        writer.join()
-
-
-def _take_stdout() -> BinaryIO:
-    """The real stdout; from now on a stray print goes to stderr and cannot corrupt a frame."""
-    frames = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    return frames
+        post(Failed(id=job.id, reason=reason_of(error)))
 
 
 def _prepare_process(weights: str) -> None:
@@ -233,12 +119,6 @@ def _prepare_process(weights: str) -> None:
         os.environ.setdefault(name, value)
     if os.path.isdir(weights):
         os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, BadCheckpoint | BadJob):
-        return str(error)
-    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _options() -> argparse.Namespace:

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from tintype.engine.engine import Denoised, check
+from tintype.engine.engine import Denoised, check, reason_of
 from tintype.engine.flux2.batch import Batch, Positions, Run
 from tintype.engine.flux2.canvas import Canvas
 from tintype.engine.flux2.checkpoint import Checkpoint
@@ -168,8 +168,7 @@ class Flux2Engine:
             job = run.job
             if job.id in failed:
                 self._leave(job.id)
-                error = failed[job.id]
-                events.append(Failed(id=job.id, reason=f"{type(error).__name__}: {error}"))
+                events.append(Failed(id=job.id, reason=reason_of(failed[job.id])))
                 continue
             elapsed = now - (run.started or now)
             events.append(Progress(id=job.id, step=run.step, steps=job.steps, elapsed=elapsed))
