@@ -1,15 +1,17 @@
 """SQLite: writes that wait together share one commit, and a crash loses no answered write."""
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, func, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from tintype.storage.database import open_database
 from tintype.storage.sqlite import open_sqlite
@@ -67,6 +69,37 @@ async def test_a_write_that_broke_its_transaction_says_why_and_harms_no_later_on
             await database.write(break_it)
 
         await database.write(add_share("afterwards"))
+        assert await database.read(count) == 1
+
+
+class Unexpected(BaseException):
+    pass
+
+
+async def test_a_write_that_raises_the_unexpected_does_not_stop_the_writer(tmp_path: Path) -> None:
+    def interrupted(_: Connection) -> None:
+        raise Unexpected
+
+    async with open_sqlite(tmp_path / "t.db") as database:
+        with pytest.raises(Unexpected):
+            await database.write(interrupted)
+
+        await database.write(add_share("afterwards"))
+        assert await database.read(count) == 1
+
+
+async def test_a_file_locked_by_another_process_is_told_and_got_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tintype.storage.sqlite.BUSY_SECONDS", 0.05)
+    async with open_sqlite(tmp_path / "t.db") as database:
+        with closing(sqlite3.connect(tmp_path / "t.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(OperationalError, match="locked"):
+                await database.write(add_share("too early"))
+            assert await database.read(count) == 0
+
+        await database.write(add_share("in time"))
         assert await database.read(count) == 1
 
 

@@ -24,6 +24,7 @@ class Database(Protocol):
         """What the change returns, once it is on disk; if it raises, nothing of it was written.
 
         The change may run more than once before one run counts, so it must touch the connection alone.
+        Whoever is cancelled while waiting does not know whether it was made.
         """
         ...
 

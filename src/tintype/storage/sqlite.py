@@ -93,7 +93,7 @@ class SqliteDatabase:
                 for change, future in group:
                     answers.append((future, *_attempt(connection, change)))
             self.commits += 1
-        except Exception as failure:
+        except BaseException as failure:
             own = {id(future): error for future, _, error in answers}
             return [(future, None, own.get(id(future)) or failure) for _, future in group]
         return answers
@@ -103,7 +103,7 @@ def _attempt(connection: Connection, change: Callable[[Connection], Any]) -> tup
     connection.exec_driver_sql("SAVEPOINT one_write")
     try:
         result, error = change(connection), None
-    except Exception as failure:
+    except BaseException as failure:  # whatever it is, its caller wants to know and the thread must live
         try:
             connection.exec_driver_sql("ROLLBACK TO one_write")
         except DBAPIError:  # the whole transaction is gone, as with a full disk
