@@ -18,7 +18,7 @@ from tintype.domain.errors import UnknownPath
 from tintype.service import Service
 from tintype.storage.statistics import Runs, runs_by_model
 
-FRESH = 2.0
+FRESH = 10.0
 """Seconds for which a count of all runs may be told again."""
 
 
