@@ -134,14 +134,14 @@ async def test_a_dead_workers_late_writes_are_refused(store: Storekeeper) -> Non
 async def test_a_task_handed_back_is_as_if_never_claimed(store: Storekeeper) -> None:
     before = await store.submit()
     [task] = await store.claim()
-    await store.advance(task.lease, Status.START)
+    started = await store.advance(task.lease, Status.START)
     store.pass_time(5)
 
     after = await store.hand_back(task.lease)
 
     assert (after.status, after.moments, after.worker) == (Status.QUEUE, before.moments, None)
     assert (after.rank, after.lost_attempts, after.attempt) == (before.rank, 0, 1)
-    assert after.sequence > task.sequence
+    assert after.sequence > started.sequence
 
 
 async def test_a_drained_worker_may_hand_back_any_number_of_times(store: Storekeeper) -> None:

@@ -94,10 +94,10 @@ async def test_an_idle_past_saves_up_nothing(store: Storekeeper) -> None:
 
 async def test_a_cancelled_task_has_cost_its_project_nothing(store: Storekeeper) -> None:
     other = await store.open_project("second")
-    for task in [await store.submit() for _ in range(20)]:
-        await store.cancel(task)
     for _ in range(10):
         await store.submit(other)
+    for task in [await store.submit() for _ in range(20)]:
+        await store.cancel(task)
     mine = await store.submit()
 
     assert mine.id in [task.id for task in await store.claim(3)]
