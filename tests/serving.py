@@ -137,6 +137,11 @@ class Server:
         self._family |= descendants(self.process.pid)
         return [pid for pid, command in self._family.items() if "engine.host" in command and alive(pid)]
 
+    def freeze_engine(self) -> None:
+        """Stops the engine as it is, so that what it draws takes for ever."""
+        for pid in self.engine_hosts():
+            os.kill(pid, signal.SIGSTOP)
+
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 

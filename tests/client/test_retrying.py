@@ -1,7 +1,9 @@
 """What the SDK does when the line to the server breaks."""
 
 import signal
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -52,17 +54,20 @@ def test_a_line_that_stays_broken_is_given_up(plain_server: Server) -> None:
     assert line.connections == 4
 
 
-def test_waiting_sits_out_a_restart_of_the_server(own_server: Server) -> None:
-    task = own_server.run_long()
-    task.reaches("task_output")
-    port = int(own_server.url.rpartition(":")[2])
+def test_waiting_sits_out_a_restart_of_the_server(tmp_path: Path) -> None:
+    heard = threading.Event()
+    with ThreadPoolExecutor(1) as thread, start_server(tmp_path / "data", weights="blank:") as server:
+        server.freeze_engine()
+        with Client(server.url, server.key, server.secret) as client:
+            ticket = client.run(MODEL, prompt="a red apple")
+            waiting = thread.submit(client.wait, ticket, lambda progress: heard.set(), within=90)
+            assert heard.wait(30)
 
-    with ThreadPoolExecutor(1) as thread, Client(own_server.url, own_server.key, own_server.secret) as client:
-        waiting = thread.submit(client.wait, task.token, within=60)
-        own_server.signal(signal.SIGTERM)
-        own_server.signal(signal.SIGTERM)
-        own_server.wait()
-        with start_server(own_server.data, port=port, weights="blank:"):
-            ended = waiting.result(60)
+            server.signal(signal.SIGTERM)
+            server.signal(signal.SIGTERM)
+            server.wait()
+            port = int(server.url.rpartition(":")[2])
+            with start_server(tmp_path / "data", port=port, weights="blank:"):
+                ended = waiting.result(90)
 
     assert ended.succeeded
