@@ -131,7 +131,7 @@ class Stock:
         self._canvases = checkpoint._checkpoint.canvases
         self._layers = checkpoint._checkpoint.text._layers
         self._length = checkpoint._checkpoint.text.empty.shape[0]
-        self._pipeline = Flux2KleinPipeline.from_pretrained(weights)
+        self._pipeline = Flux2KleinPipeline.from_pretrained(weights, dtype=torch.float32)
         self._pipeline.set_progress_bar_config(disable=True)
 
     def draw(self, job: Job) -> bytes:

@@ -1,0 +1,113 @@
+"""The checkpoint we ship, through the same code."""
+
+import io
+import os
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tintype.engine.engine import Denoised
+from tintype.engine.flux2.engine import Flux2Engine
+from tintype.engine.protocol import Drawn, Job, Progress
+
+from .jobs import job
+
+FOLDER = Path(os.environ.get("PICTOGRAMS", str(files("tintype") / "models" / "pictograms")))
+
+pytestmark = pytest.mark.skipif(
+    not (FOLDER / "model_index.json").is_file(), reason="the checkpoint is not there"
+)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Flux2Engine]:
+    from tintype.engine.flux2.load import load_engine
+
+    engine = load_engine(str(FOLDER), device="cpu", threads=1, places=0)
+    assert isinstance(engine, Flux2Engine)
+    yield engine
+    assert engine.idle
+
+
+def draw(engine: Flux2Engine, *jobs: Job) -> tuple[list[Progress], dict[str, Any], dict[str, Any]]:
+    """Progress in order; final latents and pixels by job."""
+    progress, latents, pixels = [], {}, {}
+    for one in jobs:
+        engine.admit(one)
+    while not engine.idle:
+        for event in engine.step():
+            if isinstance(event, Progress):
+                progress.append(event)
+            elif isinstance(event, Denoised):
+                drawn = engine.finish(event)
+                assert isinstance(drawn, Drawn)
+                latents[event.job.id] = event.latents
+                pixels[event.job.id] = np.asarray(Image.open(io.BytesIO(drawn.image))).astype(int)
+    return progress, latents, pixels
+
+
+def test_it_draws_what_the_stock_pipeline_draws(engine: Flux2Engine) -> None:
+    from diffusers import Flux2KleinPipeline
+
+    asked = job(prompt="a red apple", steps=5, guidance=4.5, width=512, height=512)
+    pipeline = Flux2KleinPipeline.from_pretrained(FOLDER, dtype=torch.float32)
+    pipeline.set_progress_bar_config(disable=True)
+    canvas = engine._checkpoint.canvases.choose(asked.width, asked.height)
+    last: dict[str, torch.Tensor] = {}
+
+    def keep(_pipe: Any, _step: int, _time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+        last["latents"] = tensors["latents"]
+        return {}
+
+    pipeline(
+        prompt=asked.prompt,
+        width=canvas.columns * 2 * pipeline.vae_scale_factor,
+        height=canvas.rows * 2 * pipeline.vae_scale_factor,
+        num_inference_steps=asked.steps,
+        guidance_scale=asked.guidance,
+        generator=torch.Generator("cpu").manual_seed(asked.seed),
+        max_sequence_length=engine._checkpoint.text.empty.shape[0],
+        text_encoder_out_layers=engine._checkpoint.text._layers,
+        callback_on_step_end=keep,
+        output_type="latent",
+    )
+
+    _, latents, _ = draw(engine, asked)
+
+    assert (latents[asked.id] - last["latents"][0]).abs().max() <= 1e-4
+
+
+def test_alone_and_in_company_are_the_same_picture(engine: Flux2Engine) -> None:
+    jobs = [
+        job(prompt="a red apple", steps=4, seed=1),
+        job(prompt="a rocket", steps=6, seed=2, guidance=1.0),
+        job(prompt="", steps=3, seed=3, guidance=9.0),
+    ]
+
+    _, _, together = draw(engine, *jobs)
+
+    for one in jobs:
+        assert abs(together[one.id] - draw(engine, one)[2][one.id]).max() <= 1
+
+
+@pytest.mark.parametrize(("width", "height"), [(64, 64), (1024, 256), (176, 1040), (2048, 2048)])
+def test_every_size_is_drawn_exactly(engine: Flux2Engine, width: int, height: int) -> None:
+    asked = job(prompt="a red apple", width=width, height=height, steps=1)
+
+    _, _, pixels = draw(engine, asked)
+
+    assert pixels[asked.id].shape == (height, width, 3)
+
+
+def test_square_pictures_of_all_sizes_share_their_steps(engine: Flux2Engine) -> None:
+    jobs = [job(width=size, height=size, steps=2) for size in (64, 256, 512)]
+
+    progress, _, _ = draw(engine, *jobs)
+
+    assert [event.id for event in progress[:3]] == [one.id for one in jobs]
