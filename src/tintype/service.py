@@ -150,7 +150,7 @@ class Service:
 
     def show(self, task: Task) -> dict[str, Any]:
         """The task as the wire shows it."""
-        return task_object(task, self.catalogue[task.model], self.public_url)
+        return task_object(task, self.catalogue.page_of(task.model), self.public_url)
 
     # Files
 

@@ -98,3 +98,9 @@ def test_only_pictures_that_a_model_names_are_given_out(tmp_path: Path) -> None:
     assert catalogue.picture("other.png") is None
     assert catalogue.picture("gone.png") is None
     assert catalogue.picture("../cover.png") is None
+
+
+def test_a_task_keeps_a_page_when_its_model_is_no_longer_on_offer() -> None:
+    page = spaced().page_of("old-labs/retired-model")
+
+    assert (page.id, page.slug, page.categories) == (0, "old-labs/retired-model", ())

@@ -113,6 +113,16 @@ class Catalogue:
         owner, _, project = slug.partition("/")
         return self.find(owner, project)
 
+    def page_of(self, slug: str) -> Model:
+        """The model of a task, also when it is no longer on offer: then a bare page with the id 0."""
+        try:
+            return self[slug]
+        except UnknownModel:
+            owner, _, project = slug.partition("/")
+            return Model(
+                id=0, owner=owner, project=project, title=project, description="", cps="0", parameters=()
+            )
+
     def picture(self, name: str) -> Path | None:
         """Where a cover or sample lies; None unless a model names it and it is there."""
         named = any(name == model.cover or name in model.samples for model in self.models)
