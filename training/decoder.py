@@ -1,8 +1,8 @@
 """Grow the decoder outward on latents that no longer change: 128, 256, then 512 px for the same 16 tokens.
 
-Each size adds one thin level outside the trained ones, which works like learned super-resolution. Latents
-get noise of the size of the transformer's error; with `--drawn`, half of them are latents that the transformer
-drew itself (`drawn.py`), paired with the picture that was meant.
+Each size adds one thin level outside the trained ones, which acts as learned super-resolution. The latents
+get noise of the size of the transformer's error; with `--drawn`, half of them are latents that the
+transformer drew itself (`drawn.py`), paired with the picture that was meant.
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Muon: momentum whose update is made orthogonal. Trains convolutions here in fewer passes than AdamW."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
@@ -18,11 +18,21 @@ def orthogonal(gradient: Tensor, iterations: int = 5) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """For weights of two or more dimensions; the first one is taken as rows."""
+    """For weights of two or more dimensions; the first one is taken as rows.
+
+    `splits` names the weights that hold several matrices one below the other, and their numbers of rows.
+    """
 
     def __init__(
-        self, parameters: Iterable[Tensor], *, lr: float, momentum: float = 0.95, weight_decay: float = 0.01
+        self,
+        parameters: Iterable[Tensor],
+        *,
+        lr: float,
+        momentum: float = 0.95,
+        weight_decay: float = 0.01,
+        splits: Mapping[Tensor, list[int]] | None = None,
     ) -> None:
+        self.splits = dict(splits or {})
         super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
@@ -35,7 +45,8 @@ class Muon(torch.optim.Optimizer):
                 slow = self.state[weight].setdefault("slow", torch.zeros_like(weight))
                 slow.lerp_(weight.grad, 1 - keep)
                 rows = weight.grad.lerp(slow, keep).reshape(weight.shape[0], -1)
-                update = orthogonal(rows).reshape(weight.shape)
+                parts = rows.split(self.splits.get(weight, [len(rows)]))
+                update = torch.cat([orthogonal(part) * max(part.shape) ** 0.5 for part in parts])
                 weight.mul_(1 - lr * group["weight_decay"]).add_(
-                    update, alpha=-lr * 0.2 * max(rows.shape) ** 0.5
+                    update.reshape(weight.shape), alpha=-lr * 0.2
                 )

@@ -9,6 +9,7 @@ import torch
 from diffusers import Flux2Transformer2DModel
 from torch import Tensor
 
+from training.muon import Muon
 from training.packages import WORK
 from training.run import Run, follow
 from training.text import LENGTH
@@ -87,6 +88,21 @@ def untrained(features: Tensor) -> Flux2Transformer2DModel:
     return model
 
 
+def optimisers(model: Flux2Transformer2DModel, lr: float) -> tuple[Muon, torch.optim.AdamW]:
+    """Muon for the matrices inside the blocks, each of a fused projection by itself; AdamW for the rest."""
+    outside = ("embed", "proj_out", "modulation", "norm_out")
+    inside = {n: p for n, p in model.named_parameters() if p.ndim == 2 and not any(o in n for o in outside)}
+    splits = {}
+    for name, weight in inside.items():
+        if "to_qkv_mlp_proj" in name:
+            splits[weight] = [WIDTH] * 3 + [3 * WIDTH] * 2
+        elif "linear_in" in name:
+            splits[weight] = [len(weight) // 2] * 2
+    rest = [p for n, p in model.named_parameters() if n not in inside]
+    adam = torch.optim.AdamW(rest, lr=lr / 2, betas=(0.9, 0.98), weight_decay=0.0)
+    return Muon(inside.values(), lr=lr, weight_decay=0.02, splits=splits), adam
+
+
 def positions() -> tuple[Tensor, Tensor]:
     """Image and text ids as the pipeline numbers them: (16, 4) and (LENGTH, 4)."""
     one, side = torch.arange(1), torch.arange(SIDE)
@@ -103,7 +119,7 @@ def times(size: int) -> Tensor:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=65)
-    parser.add_argument("--lr", type=float, default=1.5e-3)
+    parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--compile", action="store_true")
     arguments = parser.parse_args()
     torch.manual_seed(0)
@@ -112,11 +128,11 @@ def main() -> None:
     model = untrained(data.features)
     average = copy.deepcopy(model).requires_grad_(False)
     image_ids, text_ids = positions()
-    adam = torch.optim.AdamW(model.parameters(), lr=arguments.lr, betas=(0.9, 0.98), weight_decay=0.0)
+    muon, adam = optimisers(model, arguments.lr)
     run = Run(
         WORK / "transformer.pt",
         minutes=arguments.minutes,
-        parts={"model": model, "average": average, "adam": adam},
+        parts={"model": model, "average": average, "muon": muon, "adam": adam},
     )
     forward = torch.compile(model) if arguments.compile else model
     print(
@@ -140,10 +156,13 @@ def main() -> None:
         errors = (velocity.float() - (noise - clean)).square().mean((1, 2))
         loss = errors.mean()
 
-        adam.param_groups[0]["lr"] = arguments.lr * run.rate(warm_up=100, decay=0.4)
-        adam.zero_grad(set_to_none=True)
+        muon.param_groups[0]["lr"] = arguments.lr * run.rate(warm_up=100, decay=0.4)
+        adam.param_groups[0]["lr"] = arguments.lr / 2 * run.rate(warm_up=100, decay=0.4)
+        for optimiser in (muon, adam):
+            optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        muon.step()
         adam.step()
         follow(average, model, decay=0.998, step=run.step)
         run.tick(BATCH, every=100, loss=loss.item(), noisy=errors[t > 0.7].mean().item())
