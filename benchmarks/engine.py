@@ -31,7 +31,6 @@ PROMPTS = ("a red kite", "two cats", "a blue car on the moon", "pizza", "a rocke
 SIZES = ((512, 512), (256, 256), (1024, 1024), (768, 768))
 LONG, SHORT = (25, 30, 40, 50), (4, 8)
 SHORT_SHARE = 0.5
-ROUNDS = 3
 
 
 @dataclass
@@ -231,7 +230,7 @@ async def compare(options: argparse.Namespace) -> dict[str, Any]:
     ) as host:
         await ours(host, jobs[:2], 1, Measured())
         stock.run(jobs[:2], 1, Measured())
-        for _ in range(ROUNDS):
+        for _ in range(options.rounds):
             await ours(host, alone, 1, mine_alone)
             stock.run(alone, 1, theirs_alone)
             await ours(host, jobs, options.concurrency, mine)
@@ -245,7 +244,8 @@ async def compare(options: argparse.Namespace) -> dict[str, Any]:
             "load_average": os.getloadavg()[0],
             "jobs": options.jobs,
             "concurrency": options.concurrency,
-            "rounds": ROUNDS,
+            "rounds": options.rounds,
+            "threads": options.threads or os.cpu_count(),
         },
         "alone": {"ours": mine_alone.summary(), "stock": theirs_alone.summary()},
         "mixed": {"ours": mine.summary(), "stock": theirs.summary()},
@@ -282,6 +282,7 @@ def main() -> None:
     parser.add_argument("--weights", default="src/tintype/models/pictograms")
     parser.add_argument("--jobs", type=int, default=32)
     parser.add_argument("--concurrency", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=3, help="turns that each side takes")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--guidance", type=float, default=4.5)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
