@@ -113,7 +113,7 @@ async def test_no_more_tasks_are_claimed_than_there_are_places(workshop: Worksho
 
     async with workshop.working(hosts):
         await workshop.until(accepted[2], lambda task: task.status is Status.ASSIGN)
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(1.5)  # longer than the worker waits before it looks again
         seen = [(await workshop.look(task)).status for task in accepted]
         hosts.thaw()
         for task in accepted:
@@ -130,6 +130,14 @@ async def test_several_workers_share_the_queue_and_no_task(workshop: Workshop) -
 
     assert {task.worker for task in ended} == {one.id, other.id}
     assert all(task.attempt == 1 for task in ended)
+
+
+async def test_a_task_is_claimed_when_it_is_announced(workshop: Workshop) -> None:
+    async with workshop.working():
+        ended = [await workshop.ends(await workshop.run(seed=seed)) for seed in range(10)]
+
+    waited = [task.moments.accept - task.moments.create for task in ended[1:]]
+    assert sum(waited) / len(waited) < 0.4e6, "as if it only looked every second"
 
 
 async def test_a_lost_wake_up_delays_a_task_by_a_second_at_most(workshop: Workshop) -> None:

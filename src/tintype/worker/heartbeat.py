@@ -36,8 +36,8 @@ class Heartbeat:
         while True:
             try:
                 await self.beat()
-            except Exception:
-                log.exception("heartbeat_failed", worker=self._worker)
+            except Exception as problem:
+                log.error("heartbeat_failed", worker=self._worker, problem=repr(problem)[:200])
             await asyncio.sleep(self._every)
 
     async def beat(self) -> None:

@@ -43,8 +43,8 @@ class Janitor:
         while True:
             try:
                 await self.rescue()
-            except Exception:
-                log.exception("rescue_failed")
+            except Exception as problem:
+                log.error("rescue_failed", problem=repr(problem)[:200])
             await asyncio.sleep(self._every)
 
     async def rescue(self) -> list[Task]:

@@ -120,8 +120,8 @@ class Worker:
             if in_doubt:
                 await self._give_back(lost=True)
             return await self._leases.claim(places) if places else []
-        except Exception:
-            log.exception("claim_failed", worker=self.id)
+        except Exception as problem:
+            log.error("claim_failed", worker=self.id, problem=repr(problem)[:200])
             self._in_doubt = True
             return []
 
