@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 TINTYPE = (sys.executable, "-m", "tintype")
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -40,25 +42,30 @@ class Terminal:
 
     def __init__(self, process: "subprocess.Popen[bytes]", master: int) -> None:
         self.process = process
-        self.screen = ""
         self._master = master
+        self._written = ""
 
-    def shows(self, text: str, *, within: float = 60.0) -> None:
+    @property
+    def screen(self) -> str:
+        """All that was written, one thing after another, without colours and movements."""
+        return _CONTROL.sub("", self._written)
+
+    def shows(self, text: str, *, within: float = 90.0) -> None:
         """Waits until the text has been on the screen."""
         deadline = time.monotonic() + within
         while text not in self.screen:
-            assert time.monotonic() < deadline, f"waited in vain for {text!r} on:\n{self.screen}"
-            assert self._read(0.1) or text in self.screen, f"{text!r} never came:\n{self.screen}"
+            assert time.monotonic() < deadline, f"waited in vain for {text!r} on:\n{self.screen[-500:]}"
+            assert self._read(0.1) or text in self.screen, f"{text!r} never came:\n{self.screen[-500:]}"
 
     def press_control_c(self) -> None:
         """What the terminal does: SIGINT to the whole foreground group."""
         os.killpg(self.process.pid, signal.SIGINT)
 
-    def ends(self, *, within: float = 60.0) -> int:
+    def ends(self, *, within: float = 90.0) -> int:
         """The exit status, once the process has ended."""
         deadline = time.monotonic() + within
         while self.process.poll() is None:
-            assert time.monotonic() < deadline, f"still running:\n{self.screen}"
+            assert time.monotonic() < deadline, f"still running:\n{self.screen[-500:]}"
             self._read(0.05)
         while self._read(0):
             pass
@@ -72,7 +79,7 @@ class Terminal:
             chunk = os.read(self._master, 65536)
         except OSError:  # the other side is closed
             return False
-        self.screen += chunk.decode("utf-8", "replace")
+        self._written += chunk.decode("utf-8", "replace")
         return bool(chunk)
 
 
