@@ -15,7 +15,7 @@ from lifecycle.books import Books, assert_each_ended_once
 from serving import ServedTask, Server, start_server, until
 from tintype_client import ClientError
 
-pytestmark = pytest.mark.timeout(90)
+pytestmark = pytest.mark.timeout(240)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from tintype.domain.lifecycle import Status
 from tintype.domain.task import Task
 from worker.workshop import Workshop, open_workshop
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
 
 TESTS = Path(__file__).parent.parent
 

@@ -12,7 +12,7 @@ from tintype.domain.lifecycle import Status
 from tintype.domain.task import Task
 from worker.workshop import Hosts, Workshop, open_workshop
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
 
 
 @pytest.fixture

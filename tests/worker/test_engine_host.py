@@ -8,7 +8,7 @@ from tintype.domain.errors import BadCheckpoint
 from tintype.domain.lifecycle import Status
 from worker.workshop import Hosts, Workshop, until
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
 
 
 async def test_a_host_that_dies_hands_its_tasks_back(workshop: Workshop) -> None:

@@ -17,7 +17,7 @@ from tintype.worker import Janitor
 from tintype.worker.presence import absent, present
 from worker.workshop import Workshop, until
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
 
 HOLD = """
 import sys, time

@@ -13,7 +13,7 @@ from tintype.storage import tasks
 from tintype.storage.objects import Objects
 from worker.workshop import Hosts, Workshop, until
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
 
 
 class Gate(Objects):

@@ -9,7 +9,7 @@ from tintype.domain.lifecycle import Status
 from tintype.storage.tables import workers
 from worker.workshop import Hosts, Workshop, until
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
 
 
 async def test_a_drained_worker_finishes_what_runs_and_takes_nothing_new(workshop: Workshop) -> None:

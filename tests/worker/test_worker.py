@@ -13,7 +13,7 @@ from tintype.domain.lifecycle import STAGES, Status
 from tintype.domain.task import Task
 from worker.workshop import Hosts, Workshop
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
 
 CHECKED = {
     "prompt": "",

@@ -92,8 +92,8 @@ class Workshop:
         return await self.service.kill(self.project, TaskName(kind="id", value=str(task.id)))
 
     async def until(self, task: Task, condition: Callable[[Task], bool]) -> Task:
-        """The task, as soon as it is so. Waits at most a minute."""
-        async with asyncio.timeout(60):
+        """The task, as soon as it is so. Waits at most 150 s."""
+        async with asyncio.timeout(150):
             while True:
                 found = await self.look(task)
                 if condition(found):
@@ -204,7 +204,7 @@ class Hosts:
             yield event
 
 
-async def until(condition: Callable[[], Any], *, within: float = 60) -> None:
+async def until(condition: Callable[[], Any], *, within: float = 150) -> None:
     """Waits until something is so."""
     async with asyncio.timeout(within):
         while not condition():  # noqa: ASYNC110
