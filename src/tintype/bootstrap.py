@@ -12,6 +12,7 @@ from typing import Any
 
 import uvicorn
 
+from tintype.api import keepalive
 from tintype.api.app import MIB, create_app
 from tintype.bus.opening import open_bus
 from tintype.domain.catalogue import load_catalogue
@@ -159,11 +160,12 @@ async def serve(settings: Settings, *, welcome: Callable[[Welcome], None]) -> No
 _UVICORN: dict[str, Any] = {
     "access_log": False,
     "log_config": None,
-    "lifespan": "off",
+    "lifespan": "on",
     "server_header": False,
     "date_header": True,
     "timeout_graceful_shutdown": 5,
     "timeout_keep_alive": 75,
+    **keepalive.OPTIONS,
 }
 
 

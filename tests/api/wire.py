@@ -13,6 +13,7 @@ import httpx2
 import uvicorn
 
 import tintype
+from tintype.api import keepalive
 from tintype.api.app import create_app
 from tintype.bus.memory import MemoryBus
 from tintype.domain.catalogue import load_catalogue
@@ -183,8 +184,10 @@ class Wire:
 
 
 @contextmanager
-def start_wire(data: Path, *, models: Path = MODELS, **options: Any) -> Iterator[Wire]:
-    """A server in a thread of its own; `options` are those of `create_app`."""
+def start_wire(
+    data: Path, *, models: Path = MODELS, sockets: dict[str, Any] | None = None, **options: Any
+) -> Iterator[Wire]:
+    """A server in a thread of its own; `options` are those of `create_app`, `sockets` those of uvicorn."""
     started = threading.Event()
     state: dict[str, Any] = {}
 
@@ -201,7 +204,12 @@ def start_wire(data: Path, *, models: Path = MODELS, **options: Any) -> Iterator
             app = create_app(service, **{"ready": lambda: True, **options})
             listening = socket.create_server(("127.0.0.1", 0))
             config = uvicorn.Config(
-                app, http="httptools", loop="none", ws="none", log_config=None, lifespan="off"
+                app,
+                http="httptools",
+                loop="none",
+                log_config=None,
+                lifespan="on",
+                **(keepalive.OPTIONS | (sockets or {})),
             )
             server = uvicorn.Server(config)
             port = listening.getsockname()[1]

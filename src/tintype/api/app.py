@@ -1,4 +1,7 @@
-"""The HTTP application: every endpoint of the protocol, put together."""
+"""The application: every endpoint of the protocol, put together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -6,12 +9,13 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tintype.api import health
+from tintype.api import health, socket
 from tintype.api.answers import fault, refusal
 from tintype.api.auth import Authenticator
 from tintype.api.bodies import BodyReader
 from tintype.api.edge import Edge
 from tintype.api.files import Files
+from tintype.api.following import Following
 from tintype.api.run import Run
 from tintype.api.tasks import Tasks
 from tintype.api.tools import Tools
@@ -31,6 +35,13 @@ def create_app(
     """The application that serves `service`. Sizes are in bytes."""
     authenticator = Authenticator(service)
     bodies = BodyReader(largest=largest_body, largest_file=largest_file)
+    following = Following(service)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with following.running():
+            yield
+
     app = Starlette(
         routes=[
             *Tasks(service, authenticator=authenticator, bodies=bodies).routes(),
@@ -38,9 +49,11 @@ def create_app(
             *Tools(service, authenticator=authenticator, bodies=bodies).routes(),
             *Files(service).routes(),
             *health.routes(ready),
+            *socket.routes(following),
         ],
         middleware=[Middleware(Edge)],
         exception_handlers={HTTPException: _no_such_path, Exception: _fault},
+        lifespan=lifespan,
     )
     app.router.redirect_slashes = False
     return app

@@ -1,0 +1,270 @@
+"""The WebSocket, with a worker that the tests play by hand."""
+
+import time
+from typing import Any
+
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from api.listener import assert_in_order, listening
+from api.played import Played
+from api.wire import Wire
+from tintype.domain.events import status_event
+from tintype.domain.lifecycle import Status
+from tintype.worker.story import tell
+
+KILL = "/v1/Task/Kill"
+TOKEN = "socketaccesstoken"
+
+
+@pytest.fixture
+def played(wire: Wire) -> Played:
+    return Played(wire)
+
+
+def types(frames: list[dict[str, Any]]) -> list[str]:
+    return [frame["type"] for frame in frames]
+
+
+def test_check_94_the_current_state_comes_at_once_and_then_what_happens(wire: Wire, played: Played) -> None:
+    with listening(wire.url, played.token) as listener:
+        queued = listener.next(within=1)
+        played.claim()
+        accepted = listener.next(within=1)
+
+    common = {"id": played.ran["taskid"], "tasktoken": played.token, "message": None, "result": True}
+    common |= {"success": None, "terminal": False, "exitCode": None}
+    assert queued == {**common, "type": "task_queue", "seq": queued["seq"]}
+    assert accepted == {**common, "type": "task_accept", "seq": accepted["seq"]}
+    assert queued["seq"] < accepted["seq"]
+
+
+def test_check_71_75_an_ended_task_shows_its_end_at_once_and_the_server_closes(wire: Wire) -> None:
+    ran = wire.run()
+    outputs = wire.finish(ran, pictures=2)["outputs"]
+    with listening(wire.url, ran[TOKEN]) as listener:
+        frame = listener.next(within=1)
+        ended = time.monotonic()
+
+        code = listener.close_code()
+
+    assert (frame["type"], frame["message"]) == ("task_postprocess_end", outputs)
+    assert (frame["success"], frame["terminal"], frame["exitCode"]) == (True, True, 0)
+    assert code == 1000
+    assert 0.05 <= time.monotonic() - ended < 1
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        *("", "{", "[]", "7", "null", "[" * 50_000, '{"type":"pony"}', '{"type":null}', "\u0000"),
+        *('{"type":"task_session_end"}', b"", b"{}", b"\xff\xfe|\x00\x01"),
+    ],
+)
+def test_check_74_garbage_is_ignored(wire: Wire, played: Played, garbage: str | bytes) -> None:
+    with listening(wire.url) as listener:
+        listener.say(garbage)
+        assert listener.hears_nothing(during=0.1)
+
+        listener.register(played.token)
+
+        assert listener.next()["type"] == "task_queue"
+
+
+@pytest.mark.parametrize("token", ["test", "x" * 30, "x" * 10_000, "1", 7, "' OR 1=1", "\u0000", "é"])
+def test_check_74_an_unknown_token_is_refused(wire: Wire, token: Any) -> None:
+    with listening(wire.url, token) as listener:
+        assert listener.next() == {"type": "error", "message": "There is no task yet.", "result": False}
+
+        assert listener.close_code() == 1008
+
+
+@pytest.mark.parametrize("nothing", [{}, {"tasktoken": ""}, {"tasktoken": None}, {"tasktoken": ["x"]}])
+def test_a_missing_token_is_an_error_and_the_connection_stays(
+    wire: Wire, played: Played, nothing: dict[str, Any]
+) -> None:
+    with listening(wire.url) as listener:
+        listener.say({"type": "task_info", **nothing})
+        assert listener.next() == {"type": "error", "message": "tasktoken-required", "result": False}
+        assert listener.hears_nothing()
+
+        listener.register(played.token)
+
+        assert listener.next()["type"] == "task_queue"
+
+
+def test_an_unknown_token_beside_an_unfinished_task_does_not_close(wire: Wire, played: Played) -> None:
+    with listening(wire.url, played.token, "test") as listener:
+        assert types([listener.next(), listener.next()]) == ["task_queue", "error"]
+        assert listener.hears_nothing()
+
+        wire.post(KILL, played.ran)
+
+        assert listener.next()["type"] == "task_cancel"
+        assert listener.close_code() == 1000
+
+
+def test_check_76_every_socket_gets_all_frames_of_all_its_tasks(wire: Wire) -> None:
+    first, second = Played(wire), Played(wire)
+    with (
+        listening(wire.url, first.token) as one,
+        listening(wire.url, first.token, second.token) as both,
+        listening(wire.url, first.token) as other,
+    ):
+        for listener, tokens in ((one, 1), (both, 2), (other, 1)):
+            assert types([listener.next() for _ in range(tokens)]) == ["task_queue"] * tokens
+
+        for task in (first, second):
+            task.claim()
+            task.reach(Status.ASSIGN, Status.START, Status.OUTPUT)
+            task.draw(1)
+            task.fail()
+
+        heard = [one.through("task_postprocess_end"), other.through("task_postprocess_end")]
+        heard_by_both = both.through("task_postprocess_end") + both.through("task_postprocess_end")
+        assert heard[0] == heard[1] == [f for f in heard_by_both if f["tasktoken"] == first.token]
+        assert_in_order(heard[0])
+        assert types(heard[0])[:3] == ["task_accept", "task_assign", "task_start"]
+        assert types(heard[0])[-2:] == ["task_output", "task_postprocess_end"]
+        assert {frame["tasktoken"] for frame in heard_by_both} == {first.token, second.token}
+        assert [listener.close_code() for listener in (one, both, other)] == [1000] * 3
+
+
+def test_check_94_whoever_comes_back_gets_what_was_missed(wire: Wire, played: Played) -> None:
+    with listening(wire.url, played.token) as listener:
+        listener.next()
+        played.claim()
+        played.reach(Status.START, Status.OUTPUT)
+        played.draw(1)
+        last = listener.through("task_output")[-1]["seq"]
+    for step in range(2, 7):
+        played.draw(step)
+
+    with listening(wire.url) as listener:
+        listener.register(played.token, lastseq=last)
+
+        missed = [listener.next() for _ in range(5)]
+
+        assert [frame["message"]["stepCurrent"] for frame in missed] == ["2", "3", "4", "5", "6"]
+        assert_in_order(missed)
+        listener.register(played.token, lastseq=str(missed[3]["seq"]))
+        assert listener.next() == missed[4]
+        for nothing_newer in (missed[4]["seq"], 2**80, None, "x", [1], True):
+            listener.register(played.token, lastseq=nothing_newer)
+            assert listener.next() == missed[4]
+        assert listener.hears_nothing()
+
+
+def test_an_end_is_always_told_whatever_the_client_has_seen(wire: Wire) -> None:
+    ran = wire.run()
+    wire.fail(ran)
+    with listening(wire.url) as listener:
+        listener.register(ran[TOKEN], lastseq=2**62)
+
+        frame = listener.next(within=1)
+
+    assert (frame["type"], frame["message"]) == ("task_postprocess_end", [])
+    assert (frame["success"], frame["terminal"], frame["exitCode"]) == (False, True, 1)
+
+
+def test_whoever_comes_in_the_midst_of_a_drawing_hears_of_progress(wire: Wire, played: Played) -> None:
+    played.claim()
+    played.reach(Status.START, Status.OUTPUT)
+    with listening(wire.url, played.token) as listener:
+        first = listener.next(within=1)
+        played.draw(25)
+        second = listener.next()
+
+    assert types([first, second]) == ["task_output"] * 2
+    assert_in_order([first, second])
+    for frame in (first, second):
+        assert all(isinstance(value, str) for value in frame["message"].values())
+    assert [float(frame["message"]["percentage"]) for frame in (first, second)] == [0, 50]
+
+
+def test_a_killed_task_is_told_of_to_all(wire: Wire, played: Played) -> None:
+    with listening(wire.url, played.token) as listener:
+        listener.next()
+        played.claim()
+        listener.next()
+        wire.post(KILL, played.ran)
+
+        frame = listener.next(within=1)
+
+        assert (frame["type"], frame["message"]) == ("task_cancel", None)
+        assert (frame["success"], frame["terminal"], frame["exitCode"]) == (False, True, None)
+        assert listener.close_code() == 1000
+
+
+def test_a_task_that_is_handed_back_is_queued_again(wire: Wire, played: Played) -> None:
+    with listening(wire.url, played.token) as listener:
+        played.claim()
+        played.reach(Status.START)
+        played.hand_back()
+
+        frames = [*listener.through("task_start"), listener.next()]
+
+        assert frames[-1]["type"] == "task_queue"
+        assert_in_order(frames)
+    wire.post(KILL, played.ran)
+
+
+def test_an_end_that_the_bus_has_lost_is_found(wire: Wire, played: Played) -> None:
+    with listening(wire.url, played.token) as listener:
+        listener.next()
+        played.claim()
+        played.fail(told=False)
+
+        assert listener.through("task_postprocess_end", within=6)[-1]["terminal"] is True
+        assert listener.close_code() == 1000
+
+
+def test_an_old_event_is_not_told(wire: Wire, played: Played) -> None:
+    with listening(wire.url, played.token) as listener:
+        played.claim()
+        played.reach(Status.START, Status.OUTPUT)
+        before = status_event(played.task)
+        played.draw(1)
+        listener.through("task_output")
+
+        wire.do(tell(wire.service.bus, before))
+
+        assert listener.hears_nothing()
+
+
+def test_a_new_task_in_the_farewell_keeps_the_connection(wire: Wire, played: Played) -> None:
+    ended = wire.run()
+    wire.finish(ended)
+    with listening(wire.url, ended[TOKEN]) as listener:
+        listener.next()
+        listener.register(played.token)
+        assert listener.next()["type"] == "task_queue"
+        assert listener.hears_nothing(during=1.5)
+
+        wire.post(KILL, played.ran)
+
+        assert listener.next()["type"] == "task_cancel"
+        assert listener.close_code() == 1000
+
+
+def test_registering_again_repeats_the_state(wire: Wire, played: Played) -> None:
+    with listening(wire.url, played.token, played.token) as listener:
+        assert listener.next() == listener.next()
+        played.claim()
+
+        assert listener.next()["type"] == "task_accept"
+        assert listener.hears_nothing()
+
+
+@pytest.mark.parametrize("path", ["/", "/v1/", "/v2", "/v1/Task/Detail", "/V1"])
+def test_the_upgrade_is_on_one_path_alone(wire: Wire, path: str) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        connect(wire.url.replace("http", "ws", 1) + path, proxy=None)
+
+    assert refused.value.response.status_code == 404
+    assert b"Error parsing url." in (refused.value.response.body or b"")
+
+
+def test_a_plain_request_for_the_socket_is_an_unknown_path(wire: Wire) -> None:
+    assert wire.http.get("/v1").status_code == wire.http.post("/v1").status_code == 404
