@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, func, select
 
 from tintype.domain.lifecycle import Status
-from tintype.domain.task import Task
+from tintype.domain.task import Idempotency, Task
 from tintype.service import now
-from tintype.storage import tasks, workers
+from tintype.storage import idempotency, tasks, workers
 from tintype.worker import Janitor
 from tintype.worker.presence import absent, present
 from worker.workshop import Workshop, until
@@ -105,3 +106,20 @@ def test_a_lock_is_held_as_long_as_its_worker_is_present(tmp_path: Path) -> None
         assert absent(tmp_path) == []
 
     assert list(tmp_path.iterdir()) == []
+
+
+async def test_idempotency_keys_older_than_a_day_are_swept(workshop: Workshop) -> None:
+    yesterday = now() - 25 * 3600 * 1_000_000
+
+    def reserve(connection: Connection) -> None:
+        for key, moment in (("old", yesterday), ("new", now())):
+            named = Idempotency(key=key, fingerprint="what was asked")
+            idempotency.reserve(connection, workshop.project.id, named, now=moment)
+
+    def remembered(connection: Connection) -> int:
+        return connection.execute(select(func.count()).select_from(idempotency.keys)).scalar_one()
+
+    await workshop.database.write(reserve)
+    await janitor(workshop).rescue()
+
+    assert await workshop.database.read(remembered) == 1

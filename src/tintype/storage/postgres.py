@@ -17,6 +17,9 @@ from tintype.storage.migrations import migrate
 T = TypeVar("T")
 
 CONNECTIONS = 10
+CONNECTS_WITHIN = 10.0
+ANSWERS_WITHIN = 60.0
+"""Seconds; a server that keeps silent longer counts as gone."""
 TRIES = 10
 CONFLICTS = frozenset({"40001", "40P01"})
 """SQLSTATE of a serialisation failure and of a deadlock: the transaction was undone and may run again."""
@@ -55,6 +58,7 @@ async def open_postgres(url: URL) -> AsyncIterator[PostgresDatabase]:
         pool_size=CONNECTIONS,
         pool_pre_ping=True,
         hide_parameters=True,
+        connect_args={"timeout": CONNECTS_WITHIN, "command_timeout": ANSWERS_WITHIN},
     )
     try:
         await _prepare(engine, url)

@@ -1,4 +1,7 @@
-"""Hands back the tasks of workers that died. Safe to run anywhere, and more than once at a time."""
+"""Hands back the tasks of workers that died, and forgets what need not be remembered.
+
+Safe to run anywhere, and more than once at a time.
+"""
 
 import asyncio
 from pathlib import Path
@@ -9,7 +12,7 @@ from sqlalchemy import Connection
 from tintype.bus.protocol import Bus
 from tintype.domain.task import Task
 from tintype.service import now
-from tintype.storage import workers
+from tintype.storage import idempotency, workers
 from tintype.storage.database import Database
 from tintype.worker import presence
 from tintype.worker.story import tell_handed_back
@@ -55,6 +58,7 @@ class Janitor:
             for worker in dead:  # its lock says more than its heartbeat
                 workers.register(connection, worker, now=NEVER)
             moment = now()
+            idempotency.forget_expired(connection, now=moment)
             return workers.rescue(connection, silent_since=moment - self._silence, now=moment)
 
         rescued = await self._database.write(rescue)
