@@ -55,6 +55,21 @@ def test_check_71_75_an_ended_task_shows_its_end_at_once_and_the_server_closes(w
     assert 0.05 <= time.monotonic() - ended < 1
 
 
+def test_an_end_shows_only_the_outputs_that_are_left(wire: Wire, played: Played) -> None:
+    with listening(wire.url, played.token) as listener:
+        wire.finish(played.ran)
+        assert listener.through("task_postprocess_end")[-1]["message"] != []
+    wire.post("/v1/Task/InputOutputDelete", played.ran)
+
+    with listening(wire.url) as listener:
+        listener.register(played.token, lastseq=0)
+        frames = listener.through("task_postprocess_end")
+
+    assert frames[0]["type"] == "task_queue"
+    assert frames[-1]["message"] == []
+    assert_in_order(frames)
+
+
 @pytest.mark.parametrize(
     "garbage",
     [

@@ -105,9 +105,9 @@ class Following:
         """The task of a token, with its current state held. Raises UnknownTask."""
         task = await self._read_with_patience(token)
         known = self._followed.get(token)
-        if known is not None and (known.is_over or not task.status.is_terminal):
+        if known is not None and not task.status.is_terminal:
             return known
-        held = known.held if known else ()
+        held = [frame for frame in known.held if not frame.terminal] if known else []
         found = Followed(task, [*held, state_frame(task, self._service)])
         if not task.status.is_terminal:
             self._followed[token] = found
