@@ -1,13 +1,19 @@
 """The WebSocket on a whole server: `tintype serve`, its worker and its engine host."""
 
+import asyncio
+import re
 import signal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from api.listener import assert_in_order, listening
 from serving import Server, start_server
 from tintype.domain.lifecycle import Status
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "websocket.md"
 
 
 def detail(server: Server, token: str) -> dict[str, Any]:
@@ -63,3 +69,17 @@ def test_a_server_stops_though_it_is_listened_to(tmp_path: Path) -> None:
             assert listener.close_code(within=60) == idle.close_code() == 1012
         assert server.wait() == 0
         assert "Traceback" not in server.log
+
+
+def test_the_example_of_the_documentation_follows_a_task(
+    plain_server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (example,) = re.findall(r"```python\n(.+?)```", DOCUMENT.read_text("utf-8"), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(example.replace("ws://127.0.0.1:8080", plain_server.url.replace("http", "ws")), names)
+
+    asyncio.run(names["follow"](plain_server.run().token))
+
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].split() == ["connected", "None"]
+    assert printed[-1].startswith("task_postprocess_end [{")
