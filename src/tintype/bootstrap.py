@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -199,7 +200,7 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
     except OSError as problem:
         raise BadSetting(
             name="TINTYPE_PORT",
-            problem=f"cannot listen on {settings.host}:{settings.port} ({problem.strerror or problem}); "
+            problem=f"cannot listen on {settings.host}:{settings.port} ({os.strerror(problem.errno or 0)}); "
             "choose another TINTYPE_PORT or TINTYPE_HOST",
         ) from problem
     with listener:
