@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -200,7 +199,7 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
     except OSError as problem:
         raise BadSetting(
             name="TINTYPE_PORT",
-            problem=f"cannot listen on {settings.host}:{settings.port} ({os.strerror(problem.errno or 0)}); "
+            problem=f"cannot listen on {settings.host}:{settings.port} ({str(problem.strerror).split(' (while ')[0]}); "
             "choose another TINTYPE_PORT or TINTYPE_HOST",
         ) from problem
     with listener:
