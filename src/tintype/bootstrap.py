@@ -197,9 +197,10 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
     try:
         listener = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
     except OSError as problem:
+        why, *_ = str(problem.strerror).split(" (while ")
         raise BadSetting(
             name="TINTYPE_PORT",
-            problem=f"cannot listen on {settings.host}:{settings.port} ({str(problem.strerror).split(' (while ')[0]}); "
+            problem=f"cannot listen on {settings.host}:{settings.port} ({why}); "
             "choose another TINTYPE_PORT or TINTYPE_HOST",
         ) from problem
     with listener:
