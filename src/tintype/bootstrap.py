@@ -14,6 +14,7 @@ import uvicorn
 
 from tintype.api import keepalive
 from tintype.api.app import MIB, create_app
+from tintype.api.following import Following
 from tintype.bus.opening import open_bus
 from tintype.domain.catalogue import load_catalogue
 from tintype.domain.errors import BadSetting
@@ -149,10 +150,20 @@ async def serve(settings: Settings, *, welcome: Callable[[Welcome], None]) -> No
                 heartbeat=settings.heartbeat,
                 silence=settings.silence,
             )
-            app = create_app(service, ready=lambda: worker.is_ready, largest_body=settings.max_body_mb * MIB)
+            following = Following(service)
+            app = create_app(
+                service,
+                following=following,
+                ready=lambda: worker.is_ready,
+                largest_body=settings.max_body_mb * MIB,
+            )
             server = _Server(uvicorn.Config(app, **_UVICORN))
             welcome(first)  # the socket listens already: whoever calls now is answered in a moment
-            async with _heeding_signals(worker.drain), alongside(server.serve([listener])):
+            async with (
+                following.running(),
+                _heeding_signals(worker.drain),
+                alongside(server.serve([listener])),
+            ):
                 await worker.run()
                 await server.stop()
 
@@ -160,7 +171,7 @@ async def serve(settings: Settings, *, welcome: Callable[[Welcome], None]) -> No
 _UVICORN: dict[str, Any] = {
     "access_log": False,
     "log_config": None,
-    "lifespan": "on",
+    "lifespan": "off",
     "server_header": False,
     "date_header": True,
     "timeout_graceful_shutdown": 5,

@@ -15,6 +15,7 @@ import uvicorn
 import tintype
 from tintype.api import keepalive
 from tintype.api.app import create_app
+from tintype.api.following import Following
 from tintype.bus.memory import MemoryBus
 from tintype.domain.catalogue import load_catalogue
 from tintype.domain.lifecycle import Status
@@ -201,21 +202,23 @@ def start_wire(
                 catalogue=load_catalogue(models),
                 public_url=PUBLIC_URL,
             )
-            app = create_app(service, **{"ready": lambda: True, **options})
+            following = Following(service)
+            app = create_app(service, following=following, **{"ready": lambda: True, **options})
             listening = socket.create_server(("127.0.0.1", 0))
             config = uvicorn.Config(
                 app,
                 http="httptools",
                 loop="none",
                 log_config=None,
-                lifespan="on",
+                lifespan="off",
                 **(keepalive.OPTIONS | (sockets or {})),
             )
             server = uvicorn.Server(config)
             port = listening.getsockname()[1]
             state.update(service=service, server=server, port=port, loop=asyncio.get_running_loop())
             started.set()  # connections wait in the socket's queue until the server takes them
-            await server.serve(sockets=[listening])
+            async with following.running():
+                await server.serve(sockets=[listening])
 
     def live() -> None:
         with asyncio.Runner(loop_factory=_loop) as runner:

@@ -1,8 +1,5 @@
 """The application: every endpoint of the protocol, put together."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -28,6 +25,7 @@ MIB = 2**20
 def create_app(
     service: Service,
     *,
+    following: Following,
     ready: health.Ready,
     largest_body: int = 16 * MIB,
     largest_file: int = 100 * MIB,
@@ -35,13 +33,6 @@ def create_app(
     """The application that serves `service`. Sizes are in bytes."""
     authenticator = Authenticator(service)
     bodies = BodyReader(largest=largest_body, largest_file=largest_file)
-    following = Following(service)
-
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with following.running():
-            yield
-
     app = Starlette(
         routes=[
             *Tasks(service, authenticator=authenticator, bodies=bodies).routes(),
@@ -53,7 +44,6 @@ def create_app(
         ],
         middleware=[Middleware(Edge)],
         exception_handlers={HTTPException: _no_such_path, Exception: _fault},
-        lifespan=lifespan,
     )
     app.router.redirect_slashes = False
     return app

@@ -89,17 +89,17 @@ class Following:
         self._service = service
         self._followed: dict[str, Followed] = {}
         self._looks = asyncio.Semaphore(LOOKS_AT_ONCE)
-        self._group: asyncio.TaskGroup | None = None
         self._followers: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """The life of everything that is followed."""
-        async with asyncio.TaskGroup() as group:
-            self._group = group
+        try:
             yield
+        finally:
             for follower in self._followers:
                 follower.cancel()
+            await asyncio.gather(*self._followers, return_exceptions=True)
 
     async def find(self, token: str) -> Followed:
         """The task of a token, with its current state held. Raises UnknownTask."""
@@ -118,9 +118,7 @@ class Following:
         return found
 
     def _begin(self, followed: Followed) -> None:
-        if self._group is None:
-            raise RuntimeError("tasks are followed while `running` lasts")
-        follower = self._group.create_task(self._follow(followed))
+        follower = asyncio.create_task(self._follow(followed))
         self._followers.add(follower)
         follower.add_done_callback(self._followers.discard)
 
