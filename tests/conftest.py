@@ -1,11 +1,15 @@
 """Fixtures that every room's tests may use. A server starts when the first test asks for it."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from serving import Server, start_server
+
+# Tests started in the background ignore Ctrl-C, and so would every process that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
