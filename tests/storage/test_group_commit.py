@@ -127,7 +127,7 @@ async def test_threads_end_with_the_database(tmp_path: Path) -> None:
     async with open_sqlite(tmp_path / "t.db") as database:
         await database.read(count)
         await database.write(add_share("a"))
-        its_own = set(threading.enumerate()) - before
+        its_own = {thread for thread in threading.enumerate() if thread.name.startswith("sqlite")} - before
 
     assert its_own
     assert not [thread for thread in its_own if thread.is_alive()]
