@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 NOBODY = 65534
-FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200")
+FAST = ("fsync=off", "full_page_writes=off", "max_connections=200")
 
 
 class PostgresServer:
