@@ -1,6 +1,7 @@
 """Put the trained parts together: a FLUX.2-format folder with the sidecar file that the engine reads."""
 
 import argparse
+import json
 from pathlib import Path
 
 import torch
@@ -32,6 +33,13 @@ guidance = 4.5
 """
 
 
+def forget_origin(config: Path) -> None:
+    """Takes out the path that the part was loaded from: it means nothing on another machine."""
+    content = json.loads(config.read_text())
+    content.pop("_name_or_path", None)
+    config.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--vae", required=True, help="folder in work/")
@@ -52,6 +60,7 @@ def main() -> None:
         is_distilled=False,
     )
     pipeline.save_pretrained(arguments.to)
+    forget_origin(arguments.to / "vae" / "config.json")
     size = vae.config.sample_size
     sidecar = SIDECAR.format(layer=LAYER, length=LENGTH, token=size // 4, size=size)
     (arguments.to / "tintype.toml").write_text(sidecar)
