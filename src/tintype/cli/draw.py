@@ -86,25 +86,14 @@ def _job(catalogue: "Catalogue", model: str, given: dict[str, Any]) -> "Job":
     """The job that the inputs ask for, checked like a request to a server. Raises InvalidInputs."""
     from tintype.domain.errors import UnknownModel
     from tintype.domain.inputs import read_inputs
-    from tintype.engine.protocol import Job
+    from tintype.engine.protocol import job_of
 
     try:
         page = catalogue[model]
     except UnknownModel:
         known = ", ".join(each.slug for each in catalogue.models)
         raise Stop(f"{model!r} is no model here; there is {known}") from None
-    inputs = read_inputs(page, given)
-    return Job(
-        id="picture",
-        prompt=inputs["prompt"],
-        width=inputs["width"],
-        height=inputs["height"],
-        steps=inputs["steps"],
-        guidance=inputs["guidance"],
-        seed=inputs["seed"],
-        output_format=inputs["outputFormat"],
-        description={"model": page.slug},
-    )
+    return job_of(read_inputs(page, given), id="picture", model=page.slug)
 
 
 async def _drawn(job: "Job", settings: "Settings", show: Display) -> "Drawn":

@@ -4,7 +4,8 @@ Knows requests and pixels, nothing of tasks, SQL or HTTP. Every message is one m
 its `type`; `tintype.engine.frames` puts a length before it. Light: imports no tensor library.
 """
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import msgspec
 
@@ -39,6 +40,23 @@ class Job(_Message, frozen=True, tag="job"):
     """Written into the picture's metadata beside the inputs and versions (such as the model's name)."""
     share: str = ""
     weight: float = 1.0
+
+
+def job_of(inputs: Mapping[str, Any], *, id: str, model: str, share: str = "", weight: float = 1.0) -> Job:
+    """The job that a model's checked inputs ask for (`tintype.domain.inputs.read_inputs`)."""
+    return Job(
+        id=id,
+        prompt=inputs["prompt"],
+        width=inputs["width"],
+        height=inputs["height"],
+        steps=inputs["steps"],
+        guidance=inputs["guidance"],
+        seed=inputs["seed"],
+        output_format=inputs["outputFormat"],
+        description={"model": model},
+        share=share,
+        weight=weight,
+    )
 
 
 class Drop(_Message, frozen=True, tag="drop"):

@@ -4,6 +4,7 @@ import structlog
 
 from tintype.domain.task import FAILURE, SUCCESS, File, Outcome, Task
 from tintype.domain.tokens import new_file_id, new_token
+from tintype.engine import protocol
 from tintype.engine.protocol import Drawn, Job
 from tintype.storage.objects import Objects
 
@@ -17,19 +18,8 @@ def job_id(task: Task) -> str:
 
 def job_of(task: Task) -> Job:
     """The attempt, as an engine understands it."""
-    inputs = task.inputs
-    return Job(
-        id=job_id(task),
-        prompt=inputs["prompt"],
-        width=inputs["width"],
-        height=inputs["height"],
-        steps=inputs["steps"],
-        guidance=inputs["guidance"],
-        seed=inputs["seed"],
-        output_format=inputs["outputFormat"],
-        description={"model": task.model},
-        share=task.share,
-        weight=task.weight,
+    return protocol.job_of(
+        task.inputs, id=job_id(task), model=task.model, share=task.share, weight=task.weight
     )
 
 
