@@ -20,10 +20,6 @@ from .jobs import job
 
 FOLDER = Path(os.environ.get("PICTOGRAMS", str(files("tintype") / "models" / "pictograms")))
 
-pytestmark = pytest.mark.skipif(
-    not (FOLDER / "model_index.json").is_file(), reason="the checkpoint is not there"
-)
-
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Flux2Engine]:
