@@ -30,14 +30,14 @@ class Examples:
     weights: Tensor  #: (P, most) how likely each is; 0 where there is none
     plain: int  #: the first so many pictures are the plain ones
 
-    def draw(self, size: int) -> tuple[Tensor, Tensor]:
-        """A batch: latents (size, 16, 128) and features (size, LENGTH, 384)."""
+    def draw(self, size: int, *, empty: float = EMPTY) -> tuple[Tensor, Tensor]:
+        """A batch: latents (size, 16, 128) and features (size, LENGTH, 384), a share of them of no prompt."""
         coloured = torch.rand(size) < COLOURED / (PLAIN + COLOURED)
         recoloured = torch.randint(self.plain, len(self.latents), (size,))
         index = torch.where(coloured, recoloured, torch.randint(self.plain, (size,)))
         choice = torch.multinomial(self.weights[index], 1)
         caption = self.captions[index].gather(1, choice).flatten()
-        caption = torch.where(torch.rand(size) < EMPTY, 0, caption)
+        caption = torch.where(torch.rand(size) < empty, 0, caption)
         return self.latents[index], self.features[caption].float()
 
 

@@ -1,0 +1,84 @@
+"""Fine-tune the transformer so that the default guidance draws what it drew at its best guidance before.
+
+Classifier-free guidance g moves along v = v₀ + g·(v₁ − v₀), with v₀ for no prompt and v₁ for the caption. A model
+trained on plain flow matching is right at g = 1 and best in practice at about 2; at 4.5, the default of the
+interface, it overshoots. Here the guided velocity itself is trained, at g = 4.5 / 2, so that 4.5 becomes the best.
+"""
+
+import argparse
+import copy
+
+import torch
+from torch import Tensor
+
+from training.packages import WORK
+from training.run import Run, follow
+from training.transformer import examples, optimisers, positions, times, untrained
+
+BEST, DEFAULT = 2.0, 4.5  #: the guidance that drew best, and the one that shall
+BATCH = 64
+PLAIN = 0.3  #: weight of the loss without a prompt
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=15)
+    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--compile", action="store_true")
+    arguments = parser.parse_args()
+    torch.manual_seed(1)
+
+    data = examples()
+    model = untrained(data.features)
+    model.load_state_dict(torch.load(WORK / "transformer.pt", weights_only=True)["average"])
+    average = copy.deepcopy(model).requires_grad_(False)
+    image_ids, text_ids = positions()
+    muon, adam = optimisers(model, arguments.lr)
+    run = Run(
+        WORK / "calibrated.pt",
+        minutes=arguments.minutes,
+        parts={"model": model, "average": average, "muon": muon, "adam": adam},
+    )
+    forward = torch.compile(model) if arguments.compile else model
+    empty = data.features[0].float().expand(BATCH, -1, -1)
+
+    def velocities(mixed: Tensor, t: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.autocast("cpu", torch.bfloat16):
+            both = forward(
+                hidden_states=torch.cat([mixed, mixed]),
+                timestep=torch.cat([t, t]),
+                guidance=None,
+                encoder_hidden_states=torch.cat([context, empty]),
+                txt_ids=text_ids,
+                img_ids=image_ids,
+                return_dict=False,
+            )[0]
+        asked, plain = both.float().chunk(2)
+        return asked, plain
+
+    while run.unfinished:
+        clean, context = data.draw(BATCH, empty=0)
+        t, noise = times(BATCH), torch.randn_like(clean)
+        mixed = torch.lerp(clean, noise, t.view(-1, 1, 1))
+        asked, plain = velocities(mixed, t, context)
+        wanted = noise - clean
+        guided = plain.detach() + DEFAULT / BEST * (asked - plain.detach())
+        errors = (guided - wanted).square().mean((1, 2))
+        loss = errors.mean() + PLAIN * (plain - wanted).square().mean()
+
+        muon.param_groups[0]["lr"] = arguments.lr * run.rate(warm_up=50, decay=0.7)
+        adam.param_groups[0]["lr"] = arguments.lr / 2 * run.rate(warm_up=50, decay=0.7)
+        for optimiser in (muon, adam):
+            optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        muon.step()
+        adam.step()
+        follow(average, model, decay=0.995, step=run.step)
+        run.tick(BATCH, every=50, guided=errors.mean().item(), noisy=errors[t > 0.7].mean().item())
+
+    run.save()
+
+
+if __name__ == "__main__":
+    main()
