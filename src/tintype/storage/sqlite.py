@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -143,11 +143,21 @@ async def open_sqlite(path: Path) -> AsyncIterator[SqliteDatabase]:
 def _prepare(path: Path, writer: Engine) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with writer.connect() as connection, connection.begin():
+        with writer.connect() as connection, _references_unenforced(connection), connection.begin():
             migrate(connection)
     except (OSError, DBAPIError) as problem:
         reason = problem.orig if isinstance(problem, DBAPIError) else problem
         raise BadSetting(name="TINTYPE_DATABASE_URL", problem=f"{path}: {reason}") from problem
+
+
+@contextmanager
+def _references_unenforced(connection: Connection) -> Iterator[None]:
+    raw: Any = connection.connection.driver_connection
+    raw.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+    finally:
+        raw.execute("PRAGMA foreign_keys = ON")
 
 
 def _engine(path: Path, begin: str, connections: int) -> Engine:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
@@ -13,15 +14,38 @@ _LOCK = 7_461_746_970  # any constant of our own
 
 
 def migrate(connection: Connection) -> None:
-    """Upgrades within the connection's transaction. Raises BadSetting for a database of a newer version."""
+    """Upgrades within the connection's transaction. Raises BadSetting for a database of a newer version.
+
+    On SQLite a table that others refer to can be rebuilt only while `PRAGMA foreign_keys` is off, and that
+    must be set before the transaction begins.
+    """
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-    config.attributes["connection"] = connection
+    before = MigrationContext.configure(connection).get_current_revision()
     try:
-        command.upgrade(config, "head")
+        command.upgrade(config_of(connection), "head")
     except CommandError as problem:
         raise BadSetting(
             name="TINTYPE_DATABASE_URL", problem=f"was not made by this version ({problem})"
         ) from problem
+    if before and before != MigrationContext.configure(connection).get_current_revision():
+        _check_references(connection)
+
+
+def config_of(connection: Connection) -> Config:
+    """What Alembic's commands need to work within the connection's transaction."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _check_references(connection: Connection) -> None:
+    """SQLite rebuilds tables while references are not enforced; they must hold again at the end."""
+    if connection.dialect.name != "sqlite":
+        return
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
+    if broken is not None:
+        raise BadSetting(
+            name="TINTYPE_DATABASE_URL", problem=f"a row of {broken[0]} names one of {broken[2]} that is gone"
+        )
