@@ -1,3 +1,4 @@
+import hashlib
 import io
 
 import numpy as np
@@ -38,6 +39,15 @@ def test_a_blank_picture_says_that_nothing_drew_it() -> None:
     engine.admit(job())
 
     assert read_metadata(draw(engine).image)["checkpoint"] == "blank"
+
+
+def test_a_blank_picture_names_the_pictures_it_was_asked_to_be_after() -> None:
+    engine = BlankEngine()
+    engine.admit(job(images=(b"one", b"two")))
+
+    said = read_metadata(draw(engine).image)["references"]
+
+    assert said == [hashlib.sha256(image).hexdigest() for image in (b"one", b"two")]
 
 
 def test_a_job_is_started_and_done_in_one_step() -> None:

@@ -14,7 +14,7 @@ from tintype.engine.frames import (
     read_frame,
     receive_frame,
 )
-from tintype.engine.protocol import Drawn, Stop
+from tintype.engine.protocol import LARGEST_IMAGES, MOST_IMAGES, Drawn, Stop
 
 from .jobs import job
 
@@ -69,6 +69,18 @@ async def test_a_frame_over_the_limit_is_refused_before_it_is_read() -> None:
         read_frame(io.BytesIO(head))
     with pytest.raises(FrameError, match="exceeds the limit"):
         await receive_frame(reader)
+
+
+def test_the_most_a_job_can_carry_fits_a_frame_and_no_more_does() -> None:
+    share = LARGEST_IMAGES // MOST_IMAGES
+    largest = job(images=tuple(bytes(share) for _ in range(MOST_IMAGES)), prompt="a" * 2**20)
+
+    payload = read_frame(io.BytesIO(frame(largest)))
+
+    assert payload is not None
+    assert decode_command(payload) == largest
+    with pytest.raises(FrameError, match="exceeds the limit"):
+        frame(job(images=(bytes(LARGEST_FRAME),)))
 
 
 def test_an_event_is_no_command() -> None:

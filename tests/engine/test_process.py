@@ -15,7 +15,7 @@ from tintype.domain.errors import BadCheckpoint
 from tintype.engine.frames import frame
 from tintype.engine.images.metadata import read_inputs
 from tintype.engine.process import HostDied, HostNotReady, HostProcess, start_host
-from tintype.engine.protocol import Drawn, Event, Failed, Progress, Started
+from tintype.engine.protocol import Drawn, Event, Failed, Progress, Started, Watch
 
 from .jobs import job
 
@@ -159,6 +159,42 @@ async def test_equal_inputs_give_equal_bytes(host: HostProcess) -> None:
     drawn = [event for event in await events_until_drawn(host, 2) if isinstance(event, Drawn)]
 
     assert drawn[0].image == drawn[1].image
+
+
+async def test_large_reference_pictures_do_not_hold_up_the_event_loop(host: HostProcess) -> None:
+    pictures = tuple(os.urandom(6 * 2**20) for _ in range(8))
+    turns = 0
+
+    sending = asyncio.create_task(host.send(job(images=pictures)))
+    while not sending.done():
+        await asyncio.sleep(0)
+        turns += 1
+    events = await events_until_drawn(host, 1)
+
+    assert isinstance(events[-1], Drawn)
+    assert turns > 100
+
+
+async def test_a_command_is_sent_whole_though_its_sender_is_cancelled(host: HostProcess) -> None:
+    sending = asyncio.create_task(host.send(job(id="large", images=(os.urandom(20 * 2**20),))))
+    await asyncio.sleep(0)
+
+    sending.cancel()
+    await host.send(job(id="next"))
+    events = await events_until_drawn(host, 2)
+
+    assert sending.cancelled()
+    assert [event.id for event in events if isinstance(event, Drawn)] == ["large", "next"]
+
+
+async def test_a_command_that_is_no_job_fails_none(host: HostProcess) -> None:
+    nonsense = frame(Watch(id="a", seconds=1.0)).replace(b"\xa7seconds\xcb", b"\xa7seconds\xcf")
+    host._stdin.write(nonsense)
+    await host.send(job(id="a"))
+
+    events = await events_until_drawn(host, 1)
+
+    assert isinstance(events[-1], Drawn)
 
 
 def is_alive(pid: int) -> bool:

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 
 import tintype
 from tintype.engine.engine import Denoised, check
-from tintype.engine.images.metadata import describe, jpeg_exif, png_texts
+from tintype.engine.images.metadata import describe, digests, jpeg_exif, png_texts
 from tintype.engine.images.png import png
+from tintype.engine.images.preview import encode_preview, preview_size
 from tintype.engine.protocol import Drawn, Failed, Job, JobEvent, Progress, Ready, Started
 
 NAME = "blank"
@@ -27,10 +28,11 @@ class BlankEngine:
     def __init__(self, *, places: int = 64) -> None:
         self._places = places
         self._waiting: dict[str, tuple[Job, float]] = {}
+        self._stepped: Job | None = None
         self._versions = {"tintype": tintype.__version__}
 
     def ready(self) -> Ready:
-        return Ready(checkpoint=NAME, device="none", places=self._places, versions=self._versions)
+        return Ready(checkpoint=NAME, device="none", places=self._places, versions=self._versions, edits=True)
 
     @property
     def idle(self) -> bool:
@@ -44,6 +46,7 @@ class BlankEngine:
         if self.idle:
             return ()
         job, admitted = self._waiting.pop(next(iter(self._waiting)))
+        self._stepped = job
         return (
             Started(id=job.id),
             Progress(id=job.id, step=job.steps, steps=job.steps, elapsed=0.0),
@@ -53,9 +56,15 @@ class BlankEngine:
     def drop(self, job_id: str) -> bool:
         return self._waiting.pop(job_id, None) is not None
 
+    def sketch(self, job_id: str) -> bytes | None:
+        job = self._stepped
+        if job is None or job.id != job_id:
+            return None
+        return _preview(*preview_size(job.width, job.height))
+
     def finish(self, denoised: Denoised) -> Drawn | Failed:
         job = denoised.job
-        metadata = describe(job, checkpoint=NAME, versions=self._versions)
+        metadata = describe(job, checkpoint=NAME, versions=self._versions, references=digests(job))
         if job.output_format == "png":
             image = png(job.width, job.height, _rows(job.width, job.height), png_texts(metadata))
         else:
@@ -68,6 +77,13 @@ class BlankEngine:
             height=job.height,
             elapsed=time.monotonic() - denoised.admitted,
         )
+
+
+@functools.lru_cache(maxsize=64)
+def _preview(width: int, height: int) -> bytes:
+    from PIL import Image
+
+    return encode_preview(Image.new("RGB", (width, height), (_GREY,) * 3))
 
 
 @functools.lru_cache(maxsize=64)

@@ -4,12 +4,12 @@ Knows requests and pixels, nothing of processes or pipes. Imports no tensor libr
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tintype.domain.errors import BadCheckpoint
-from tintype.engine.protocol import Drawn, Failed, Job, JobEvent, Ready
+from tintype.engine.protocol import LARGEST_IMAGES, MOST_IMAGES, Drawn, Failed, Job, JobEvent, Ready
 
 SIDES = range(64, 2048 + 1, 16)
 SEEDS = range(2**32)
@@ -53,6 +53,11 @@ class Engine(Protocol):
         """The job leaves before the next step; False if no such job waits for a step."""
         ...
 
+    def sketch(self, job_id: str) -> bytes | Callable[[], bytes] | None:
+        """A preview of the job after the step it has just done: the JPEG, or what makes it, to be called
+        on another thread, or None if there is nothing to show. Belongs to the stepping thread."""
+        ...
+
     def finish(self, denoised: Denoised) -> Drawn | Failed:
         """Decode and encode the picture of a job that has done its steps."""
         ...
@@ -64,6 +69,7 @@ class BadJob(ValueError):
 
 def check(job: Job) -> None:
     """Raises `BadJob` with every reason why the job's fields cannot be drawn."""
+    bytes_of_images = sum(len(image) for image in job.images)
     problems = [
         problem
         for possible, problem in (
@@ -72,6 +78,11 @@ def check(job: Job) -> None:
             (1 <= job.steps <= LONGEST_SCHEDULE, f"steps {job.steps} is not from 1 to 1000"),
             (math.isfinite(job.guidance), f"guidance {job.guidance} is not a finite number"),
             (job.seed in SEEDS, f"seed {job.seed} is not from 0 to 4294967295"),
+            (len(job.images) <= MOST_IMAGES, f"{len(job.images)} reference pictures, {MOST_IMAGES} at most"),
+            (
+                bytes_of_images <= LARGEST_IMAGES,
+                f"{bytes_of_images} bytes of reference pictures, {LARGEST_IMAGES} at most",
+            ),
             (0 < job.weight < math.inf, f"weight {job.weight} is not a positive number"),
         )
         if not possible

@@ -9,10 +9,11 @@ from typing import BinaryIO
 
 import msgspec
 
-from tintype.engine.protocol import Command, Event
+from tintype.engine.protocol import LARGEST_IMAGES, Command, Event
 
-LARGEST_FRAME = 64 * 2**20
-"""Bytes. The largest picture, 2048 × 2048 of pure noise as PNG, is under 13 MB."""
+LARGEST_FRAME = LARGEST_IMAGES + 8 * 2**20
+"""Bytes. A job's reference pictures are the most there is to say. The largest picture that is drawn,
+2048 × 2048 of pure noise as PNG, is under 13 MB."""
 
 _LENGTH = struct.Struct(">I")
 _encoder = msgspec.msgpack.Encoder()
@@ -24,13 +25,15 @@ class FrameError(Exception):
     """The stream does not hold whole, readable frames; nothing after this point can be trusted."""
 
 
-def frame(message: Command | Event) -> bytes:
+def frame(message: Command | Event) -> bytearray:
     """The message as one frame.
 
     Raises `FrameError` if it is larger than `LARGEST_FRAME`.
     """
-    payload = _encoder.encode(message)
-    return _LENGTH.pack(_checked(len(payload))) + payload
+    framed = bytearray(_LENGTH.size)
+    _encoder.encode_into(message, framed, _LENGTH.size)
+    _LENGTH.pack_into(framed, 0, _checked(len(framed) - _LENGTH.size))
+    return framed
 
 
 def decode_command(payload: bytes) -> Command:

@@ -3,9 +3,9 @@
 Commands come as frames on stdin, events go as frames to stdout, logs to stderr. Moves messages between
 the pipe and an engine; knows no database, no task and no secret.
 
-Four threads: a reader of commands, one that steps (the main thread, the only one that schedules and
-denoises), one that finishes pictures beside the next steps, and a writer of events, so that a slow
-reader on the other side never delays a step.
+Five threads: a reader of commands, one that steps (the main thread, the only one that schedules and
+denoises), one that finishes pictures and one that makes previews beside the next steps, and a writer of
+events, so that a slow reader on the other side never delays a step.
 
 It leaves when told to stop, and at once when stdin ends, since then its worker is gone. SIGINT and
 SIGTERM are ignored: what they mean is the worker's to decide.
@@ -22,11 +22,11 @@ from typing import NoReturn
 import msgspec
 
 from tintype.domain.errors import BadCheckpoint
-from tintype.engine.engine import BadJob, Denoised, Engine, reason_of
-from tintype.engine.finishing import Finishing
+from tintype.engine.engine import Engine, reason_of
 from tintype.engine.log import log
 from tintype.engine.pipes import Inbox, outbox, take_stdout
-from tintype.engine.protocol import Broken, Drop, Dropped, Event, Failed, Job, Stop
+from tintype.engine.protocol import Broken, Event
+from tintype.engine.serving import Serving
 
 BLANK = "blank:"
 ENVIRONMENT = {
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace, inbox: Inbox, post: Callable[[Event], None]
     ready = engine.ready()
     log("engine host ready", **msgspec.structs.asdict(ready))
     post(ready)
-    serve(engine, inbox, post)
+    Serving(engine, post).run(inbox)
     return 0
 
 
@@ -80,36 +80,6 @@ def load(options: argparse.Namespace) -> Engine:
     from tintype.engine.flux2.load import load_engine
 
     return load_engine(options.weights, device=options.device, threads=options.threads, places=options.places)
-
-
-def serve(engine: Engine, inbox: Inbox, post: Callable[[Event], None]) -> None:
-    """Draw what comes, until a `Stop` came and everything admitted has left."""
-    stopping = False
-    with Finishing(engine, post) as finishing:
-        while not (stopping and engine.idle):
-            for command in inbox.take(wait=engine.idle):
-                match command:
-                    case Job():
-                        _admit(engine, command, post)
-                    case Drop(id=job_id):
-                        if engine.drop(job_id) or finishing.drop(job_id):
-                            post(Dropped(id=job_id))
-                    case Stop():
-                        stopping = True
-            for event in engine.step():
-                if isinstance(event, Denoised):
-                    finishing.take(event)
-                else:
-                    post(event)
-
-
-def _admit(engine: Engine, job: Job, post: Callable[[Event], None]) -> None:
-    try:
-        engine.admit(job)
-    except Exception as error:
-        if not isinstance(error, BadJob):
-            log("job not admitted", job=job.id, traceback=traceback.format_exc())
-        post(Failed(id=job.id, reason=reason_of(error)))
 
 
 def _prepare_process(weights: str) -> None:

@@ -53,7 +53,8 @@ def _refuse(payload: bytes, error: Exception, post: Callable[[Event], None]) -> 
         message = msgspec.msgpack.decode(payload)
     except msgspec.DecodeError:
         return
-    if isinstance(message, dict) and isinstance(message.get("id"), str):
+    is_job = isinstance(message, dict) and message.get("type") == "job"
+    if is_job and isinstance(message.get("id"), str):
         post(Failed(id=message["id"], reason=str(error)))
 
 

@@ -12,10 +12,11 @@ from contextlib import asynccontextmanager, suppress
 
 from tintype.domain.errors import BadCheckpoint
 from tintype.engine.frames import FrameError, decode_event, frame, receive_frame
-from tintype.engine.protocol import Broken, Command, Event, Ready, Stop
+from tintype.engine.protocol import Broken, Command, Event, Ready, Stop, Watch
 
 _REMEMBERED_LINES = 20
 _BUFFER = 2**20
+_PIECE = 2**18
 _PARTING = 5.0
 
 
@@ -86,6 +87,8 @@ class HostProcess:
         self._stdin = process.stdin
         self._stdout = process.stdout
         self._stopped = False
+        self._turn = asyncio.Lock()
+        self._sending: set[asyncio.Task[None]] = set()
         self._lines: collections.deque[str] = collections.deque(maxlen=_REMEMBERED_LINES)
         self._logs = asyncio.create_task(self._relay(process.stderr, on_log))
 
@@ -94,12 +97,18 @@ class HostProcess:
         return self._process.pid
 
     async def send(self, command: Command) -> None:
-        """Raises `HostDied` if nobody is there to read the command."""
-        try:
-            self._stdin.write(frame(command))
-            await self._stdin.drain()
-        except (ConnectionError, RuntimeError) as error:
-            raise await self._death() from error
+        """Whoever is cancelled while sending has sent the command nevertheless: frames are whole.
+
+        Raises `HostDied` if nobody is there to read the command, `FrameError` if it is too large.
+        """
+        sending = asyncio.create_task(self._write(frame(command)))
+        self._sending.add(sending)
+        sending.add_done_callback(self._sending.discard)
+        await asyncio.shield(sending)
+
+    async def watch(self, job_id: str, seconds: float) -> None:
+        """Have the job shown while it is drawn. Raises as `send`."""
+        await self.send(Watch(id=job_id, seconds=seconds))
 
     async def stop(self) -> None:
         """Ask the host to finish what it has admitted; `events` then ends by itself."""
@@ -149,6 +158,17 @@ class HostProcess:
         finally:
             self.kill()
             await asyncio.shield(self._reap())
+            await asyncio.gather(*self._sending, return_exceptions=True)
+
+    async def _write(self, framed: bytearray) -> None:
+        """One frame after another, in pieces, so that a large one never holds up the event loop."""
+        try:
+            async with self._turn:
+                for start in range(0, len(framed), _PIECE):
+                    self._stdin.write(framed[start : start + _PIECE])
+                    await self._stdin.drain()
+        except (ConnectionError, RuntimeError) as error:
+            raise await self._death() from error
 
     async def _reap(self) -> None:
         with suppress(RuntimeError):  # somebody else reads it to its end

@@ -4,12 +4,16 @@ Knows requests and pixels, nothing of tasks, SQL or HTTP. Every message is one m
 its `type`; `tintype.engine.frames` puts a length before it. Light: imports no tensor library.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
 
 OutputFormat = Literal["png", "jpeg"]
+
+MOST_IMAGES = 8
+LARGEST_IMAGES = 128 * 2**20
+"""Bytes of all reference pictures of a job together."""
 
 
 class _Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -36,13 +40,24 @@ class Job(_Message, frozen=True, tag="job"):
     seed: int
     """0..2³²−1."""
     output_format: OutputFormat = "png"
+    images: tuple[bytes, ...] = ()
+    """Reference pictures to edit or to draw after, in order, as files in any common format; the host reads
+    them. At most `MOST_IMAGES`, together at most `LARGEST_IMAGES`."""
     description: dict[str, str] = {}
     """Written into the picture's metadata beside the inputs and versions (such as the model's name)."""
     share: str = ""
     weight: float = 1.0
 
 
-def job_of(inputs: Mapping[str, Any], *, id: str, model: str, share: str = "", weight: float = 1.0) -> Job:
+def job_of(
+    inputs: Mapping[str, Any],
+    *,
+    id: str,
+    model: str,
+    images: Sequence[bytes] = (),
+    share: str = "",
+    weight: float = 1.0,
+) -> Job:
     """The job that a model's checked inputs ask for (`tintype.domain.inputs.read_inputs`)."""
     return Job(
         id=id,
@@ -53,6 +68,7 @@ def job_of(inputs: Mapping[str, Any], *, id: str, model: str, share: str = "", w
         guidance=inputs["guidance"],
         seed=inputs["seed"],
         output_format=inputs["outputFormat"],
+        images=tuple(images),
         description={"model": model},
         share=share,
         weight=weight,
@@ -65,11 +81,21 @@ class Drop(_Message, frozen=True, tag="drop"):
     id: str
 
 
+class Watch(_Message, frozen=True, tag="watch"):
+    """For the next `seconds`, show the job while it is drawn (`Progress.preview`).
+
+    May come before the job does. A later one takes the place of an earlier one; 0 seconds end it.
+    """
+
+    id: str
+    seconds: float
+
+
 class Stop(_Message, frozen=True, tag="stop"):
     """Finish what has been admitted, then exit with status 0."""
 
 
-Command = Job | Drop | Stop
+Command = Job | Drop | Watch | Stop
 
 
 # Events: host → worker
@@ -84,6 +110,8 @@ class Ready(_Message, frozen=True, tag="ready"):
     places: int
     """How many jobs the engine wants admitted at once."""
     versions: dict[str, str]
+    edits: bool
+    """Whether jobs may have reference pictures."""
 
 
 class Broken(_Message, frozen=True, tag="broken"):
@@ -99,14 +127,17 @@ class Started(_Message, frozen=True, tag="started"):
 
 
 class Progress(_Message, frozen=True, tag="progress"):
-    """A step of the job is done."""
+    """A step of the job is done, or a preview of it is ready: then the latest step is told again."""
 
     id: str
     step: int
     """Steps done so far, 1..steps."""
     steps: int
     elapsed: float
-    """Seconds since the job started."""
+    """Seconds since the job started, when the step was done."""
+    preview: bytes | None = None
+    """The unfinished picture as a JPEG of at most 256 pixels a side, of watched jobs, at most twice a
+    second."""
 
 
 class Drawn(_Message, frozen=True, tag="drawn"):

@@ -8,6 +8,7 @@ from enum import StrEnum
 import structlog
 
 from tintype.domain.errors import BadCheckpoint
+from tintype.engine.frames import FrameError
 from tintype.engine.process import HostDied, HostNotReady, HostProcess
 from tintype.engine.protocol import Drawn, Drop, Event, Failed, Job, Progress, Started
 
@@ -85,8 +86,18 @@ class EngineHost:
             return
         self._listeners[job.id] = listener
         self._watch()
-        with suppress(HostDied):  # `run` hears of it too, and tells the listeners
+        try:
             await self._host.send(job)
+        except HostDied:  # `run` hears of it too, and tells the listeners
+            pass
+        except FrameError as error:
+            self._hear(Failed(id=job.id, reason=f"The job is too large: {error}"))
+
+    async def watch(self, job_id: str, seconds: float) -> None:
+        """For so long, the job's `Progress` carries previews. May come before the job is admitted."""
+        if self._host is not None:
+            with suppress(HostDied):
+                await self._host.watch(job_id, seconds)
 
     async def drop(self, job_id: str) -> None:
         """The job leaves the engine before its next step. Idempotent."""

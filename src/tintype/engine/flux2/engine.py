@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from tintype.engine.engine import Denoised, check, reason_of
+from tintype.engine.engine import BadJob, Denoised, check, reason_of
 from tintype.engine.flux2.batch import Batch, Positions, Run
 from tintype.engine.flux2.canvas import Canvas
 from tintype.engine.flux2.checkpoint import Checkpoint
@@ -57,6 +57,7 @@ class Flux2Engine:
             device=str(self._checkpoint.device),
             places=self._places,
             versions=self._versions,
+            edits=False,
         )
 
     @property
@@ -65,6 +66,8 @@ class Flux2Engine:
 
     def admit(self, job: Job) -> None:
         check(job)
+        if job.images:
+            raise BadJob("This checkpoint cannot edit pictures.")
         if job.id in self._runs:
             return
         run = self._new_run(job)
@@ -88,6 +91,9 @@ class Flux2Engine:
         events = self._start(runs)
         failed = self._forward(runs)
         return [*events, *self._proceed(runs, failed)]
+
+    def sketch(self, job_id: str) -> None:
+        return None
 
     @torch.inference_mode()
     def finish(self, denoised: Denoised) -> Drawn | Failed:

@@ -3,8 +3,10 @@
 No times and no ids, so that equal inputs give equal bytes.
 """
 
+import hashlib
 import io
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from tintype.engine.protocol import Job
@@ -19,8 +21,13 @@ _USER_COMMENT = 0x9286
 _ASCII_COMMENT = b"ASCII\0\0\0"
 
 
-def describe(job: Job, *, checkpoint: str, versions: dict[str, str]) -> dict[str, Any]:
-    """The metadata of the job's picture: JSON values only, in a fixed order."""
+def describe(
+    job: Job, *, checkpoint: str, versions: dict[str, str], references: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The metadata of the job's picture: JSON values only, in a fixed order.
+
+    `references` are the SHA-256 digests of its reference pictures.
+    """
     inputs = {
         "prompt": job.prompt,
         "width": job.width,
@@ -32,10 +39,16 @@ def describe(job: Job, *, checkpoint: str, versions: dict[str, str]) -> dict[str
     }
     return {
         "inputs": inputs,
+        **({"references": list(references)} if references else {}),
         "checkpoint": checkpoint,
         "description": dict(sorted(job.description.items())),
         "versions": dict(sorted(versions.items())),
     }
+
+
+def digests(job: Job) -> tuple[str, ...]:
+    """SHA-256 of each of the job's reference pictures as it came, in hexadecimal digits."""
+    return tuple(hashlib.sha256(image).hexdigest() for image in job.images)
 
 
 def png_texts(metadata: dict[str, Any]) -> dict[str, str]:
