@@ -35,6 +35,11 @@ def test_an_empty_variable_is_not_set() -> None:
     assert read_settings({"TINTYPE_PORT": ""}).port == 8080
 
 
+@pytest.mark.parametrize(("word", "meant"), [("yes", True), ("True", True), ("1", True), ("no", False)])
+def test_yes_and_no_have_many_spellings(word: str, meant: bool) -> None:
+    assert read_settings({"TINTYPE_FETCH_ALLOW_PRIVATE": word}).fetch_allow_private is meant
+
+
 def test_the_variables_of_the_client_are_no_settings() -> None:
     read_settings({"TINTYPE_URL": "http://127.0.0.1:1", "TINTYPE_KEY": "k", "TINTYPE_SECRET": "s"})
 
@@ -44,6 +49,7 @@ def test_the_variables_of_the_client_are_no_settings() -> None:
     [
         ({"TINTYPE_PORT": "eighty"}, "TINTYPE_PORT: must be a whole number, not 'eighty'"),
         ({"TINTYPE_PORT": "70000"}, "TINTYPE_PORT: must be between 1 and 65535"),
+        ({"TINTYPE_FETCH_ALLOW_PRIVATE": "maybe"}, "FETCH_ALLOW_PRIVATE: must be yes or no, not 'maybe'"),
         ({"TINTYPE_PROT": "80"}, "TINTYPE_PROT: is not a setting; did you mean TINTYPE_PORT?"),
         ({"TINTYPE_PUBLIC_URL": "draw.example"}, "TINTYPE_PUBLIC_URL: must be an absolute http(s) URL"),
         ({"TINTYPE_BOOTSTRAP_KEY": "k"}, "go together; one of them is missing"),

@@ -14,6 +14,16 @@ from tintype.domain.errors import BadSetting
 PREFIX = "TINTYPE_"
 CLIENT_NAMES = frozenset({"URL", "KEY", "SECRET"})
 """Read by the command line when it talks to a server; not settings of the service."""
+YES_OR_NO = {
+    "yes": True,
+    "true": True,
+    "on": True,
+    "1": True,
+    "no": False,
+    "false": False,
+    "off": False,
+    "0": False,
+}
 
 HERE = Path(__file__).parent
 EMBEDDED_CHECKPOINT = HERE / "models" / "pictograms"
@@ -65,6 +75,14 @@ class Settings:
     threads: int = _knob(0, "CPU threads of the engine; 0 for one per core.")
     places: int = _knob(0, "How many tasks a worker holds at once; 0 to let the engine say.")
     catalogue: Path = _knob(HERE / "models", "Folder of the model pages (*.toml).")
+
+    callbacks_allow_private: bool = _knob(
+        False, "yes to send callbacks to loopback, private and other non-public addresses, too."
+    )
+    fetch_allow_private: bool = _knob(
+        False,
+        "yes to fetch the callers' input URLs from loopback, private and other non-public addresses, too.",
+    )
 
     grace: float = _knob(30.0, "Seconds that running tasks have to finish after the first stop signal.")
     heartbeat: float = _knob(2.0, "Seconds between a worker's signs of life.")
@@ -170,9 +188,11 @@ def _parse(name: str, value: Any) -> Any:
     knob = _known(name)
     kind = cast(type, get_type_hints(Settings)[knob.name])
     try:
+        if kind is bool:
+            return value if isinstance(value, bool) else YES_OR_NO[str(value).strip().lower()]
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise ValueError
         return kind(value)
-    except ValueError:
-        words = {int: "a whole number", float: "a number"}.get(kind, "a text")
+    except (ValueError, KeyError):
+        words = {bool: "yes or no", int: "a whole number", float: "a number"}.get(kind, "a text")
         raise BadSetting(name=name, problem=f"must be {words}, not {value!r}") from None

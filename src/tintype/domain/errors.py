@@ -156,6 +156,37 @@ class UnknownPath(TintypeError):
     """Error parsing url."""
 
 
+# Servers that a caller names
+
+
+class OutboundError(TintypeError):
+    """Another server was not asked, or gave nothing of use."""
+
+
+class NoWebAddress(OutboundError):
+    """{url} is not an absolute http(s) URL."""
+
+
+class AddressRefused(OutboundError):
+    """{host} is not at a public address."""
+
+
+class Unreachable(OutboundError):
+    """{host} cannot be reached: {problem}."""
+
+
+class TooSlow(OutboundError):
+    """{host} took longer than {seconds} s."""
+
+
+class TooLarge(OutboundError):
+    """{host} sends more than {largest} bytes."""
+
+
+class UnusableAnswer(OutboundError):
+    """{host} answered with {problem}."""
+
+
 # Operating the service
 
 
