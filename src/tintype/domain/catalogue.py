@@ -9,39 +9,23 @@ from urllib.parse import unquote
 import msgspec
 
 from tintype.domain.errors import BadCatalogue, UnknownModel
+from tintype.domain.parameter import NUMBERS, SELECT, TEXTS, Group, Parameter
+from tintype.domain.tariff import Tariff, check_tariffs, read_price
 
-
-class Option(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One choice of a select."""
-
-    value: str
-    label: str
-
-
-class Parameter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One input of a model: how it is shown and what it accepts."""
-
-    id: str
-    type: str
-    label: str
-    note: str = ""
-    default: str | int | float | None = None
-    required: bool = False
-    options: tuple[Option, ...] = ()
-    min: int | float | None = None
-    max: int | float | None = None
-    step: int | float | None = None
-    integer: bool = False
-    multiple_of: int | None = None
-    zero_is_unset: bool = False
-    advanced: bool = False
-
-
-class Group(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Parameters shown together."""
-
-    title: str
-    items: tuple[Parameter, ...]
+DRAWN_FROM = {
+    "prompt": TEXTS,
+    "width": NUMBERS,
+    "height": NUMBERS,
+    "steps": NUMBERS,
+    "guidance": NUMBERS,
+    "seed": NUMBERS,
+    "outputFormat": frozenset({SELECT}),
+}
+"""The parameters that every engine draws from, and the types they may have."""
+WHOLE = frozenset({"width", "height", "steps", "seed"})
+FORMATS = frozenset({"jpeg", "png"})
+WORKFLOW = "workflow"
+"""The category of models that are workflows of other models."""
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,8 +46,12 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     tags: tuple[str, ...] = ()
     cps: str
     """Dollars per second, decimal, at most 12 decimals."""
+    dynamic_price: tuple[Tariff, ...] = ()
+    """What a run costs by its inputs: the first tariff that fits counts, and where none does, `cps`."""
+    only_projects: tuple[str, ...] = ()
+    """Names of the projects that may see and run it; empty for everybody."""
     parameters: tuple[Group, ...]
-    inspire: tuple[dict[str, str], ...] = ()
+    inspire: tuple[dict[str, str | int | float], ...] = ()
     """Sample inputs, parameter id to value."""
 
     @property
@@ -75,6 +63,41 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         """Every parameter of every group."""
         for group in self.parameters:
             yield from group.items
+
+    def is_open_to(self, project: str | None) -> bool:
+        """Whether the project of that name, or a caller without one, may see and run it."""
+        return not self.only_projects or project in self.only_projects
+
+
+def check_page(model: Model) -> None:
+    """Whether the parts of a page fit together, and an engine can draw from it. Raises ValueError."""
+    parameters = {parameter.id: parameter for parameter in model.items()}
+    if len(parameters) < sum(1 for _ in model.items()):
+        raise ValueError("two parameters have the same id")
+    if model.id < 1:
+        raise ValueError("the id must be 1 or more")
+    for name in ("owner", "project"):
+        slug = getattr(model, name)
+        if not slug.strip() or slug != slug.strip() or "/" in slug:
+            raise ValueError(f"{name} must be a name without slashes and outer spaces, not {slug!r}")
+    read_price(model.cps)
+    for name, types in DRAWN_FROM.items():
+        _check_drawn(name, types, parameters.get(name))
+    for sample in model.inspire:
+        if unknown := sample.keys() - parameters.keys():
+            raise ValueError(f"inspire names {', '.join(sorted(unknown))}, which the model does not have")
+    check_tariffs(model.dynamic_price, parameters)
+
+
+def _check_drawn(name: str, types: frozenset[str], parameter: Parameter | None) -> None:
+    if parameter is None or parameter.type not in types:
+        raise ValueError(f"engines need a parameter [{name}] of the type {' or '.join(sorted(types))}")
+    if parameter.default is None and not parameter.required:
+        raise ValueError(f"parameter [{name}] needs a default, or required = true, for engines to draw from")
+    if name in WHOLE and not parameter.is_whole:
+        raise ValueError(f"parameter [{name}] needs integer = true")
+    if name == "outputFormat" and not {option.value for option in parameter.options} <= FORMATS:
+        raise ValueError(f"parameter [{name}] can offer only {' and '.join(sorted(FORMATS))}")
 
 
 def clean_slug(slug: str) -> str:
@@ -137,10 +160,14 @@ def load_catalogue(folder: Path) -> Catalogue:
         try:
             page: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
             model = msgspec.convert(page, Model)
+            check_page(model)
         except (OSError, ValueError) as problem:
             raise BadCatalogue(path=path, problem=problem) from problem
-        if models.setdefault(model.slug.lower(), model) is not model:
+        if model.slug.lower() in models:
             raise BadCatalogue(path=path, problem=f"{model.slug} is described twice")
+        if any(other.id == model.id for other in models.values()):
+            raise BadCatalogue(path=path, problem=f"another model has the id {model.id} already")
+        models[model.slug.lower()] = model
     if not models:
         raise BadCatalogue(path=folder, problem="no model is described here (*.toml)")
     return Catalogue(tuple(models.values()), pictures=folder / "covers")

@@ -5,13 +5,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tintype.domain.catalogue import Model, Parameter
+from tintype.domain.catalogue import Model
 from tintype.domain.errors import InvalidInputs
+from tintype.domain.parameter import Parameter
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _LONGEST_NUMBER = 64
 _HUGE: int = 10**_LONGEST_NUMBER
-NUMERIC = frozenset({"number", "range", "numeric", "integer", "float"})
 
 
 class _Refused(Exception):
@@ -40,7 +40,7 @@ def _read(parameter: Parameter, value: Any) -> Any:
         raise _Refused("required")
     if not parameter.required and (value is None or value == ""):
         return parameter.default
-    if parameter.type in NUMERIC:
+    if parameter.is_number:
         return _read_number(parameter, value)
     return _read_text(parameter, value)
 
@@ -49,14 +49,20 @@ def _read_number(parameter: Parameter, value: Any) -> int | float | str | None:
     number = _as_number(value)
     if number == 0 and parameter.zero_is_unset:
         return parameter.default
-    if parameter.integer and not float(number).is_integer():
+    if parameter.is_whole and not float(number).is_integer():
         raise _Refused("must be an integer")
     low, high = parameter.min, parameter.max
     if (low is not None and number < low) or (high is not None and number > high):
-        raise _Refused(f"must be between {low} and {high}")
+        raise _Refused(f"must be {_bounds(low, high)}")
     if parameter.multiple_of and number % parameter.multiple_of:
         raise _Refused(f"must be a multiple of {parameter.multiple_of}")
-    return int(number) if parameter.integer else float(number)
+    return int(number) if parameter.is_whole else float(number)
+
+
+def _bounds(low: int | float | None, high: int | float | None) -> str:
+    if high is None:
+        return f"at least {low}"
+    return f"at most {high}" if low is None else f"between {low} and {high}"
 
 
 def _as_number(value: Any) -> int | float:
