@@ -82,7 +82,7 @@ class Wire:
         """A new project, of a new account or of another caller's."""
 
         def create(connection: Any) -> Caller:
-            name = new_token()
+            name = more.pop("name", "") or new_token()
             account = of.project.account if of else projects.create_account(connection, name=name, now=now())
             made = projects.create_project(
                 connection, self.service.vault, account=account, name=name, auth=auth, now=now(), **more

@@ -12,7 +12,7 @@ from tintype.api.answers import LARGEST_ANSWER, answering, success
 from tintype.api.auth import Authenticator
 from tintype.api.bodies import BodyReader
 from tintype.api.scalars import text
-from tintype.domain.errors import NotPermitted, RequestTooLarge
+from tintype.domain.errors import ModelNotAccessible, NotPermitted, RequestTooLarge
 from tintype.service import Service
 
 LARGEST_ECHO = LARGEST_ANSWER - 64 * 1024
@@ -37,6 +37,8 @@ class Run:
         """Accepts a task, or says why not."""
         project = await self._authenticator.project(request)
         model = self._service.catalogue.find(request.path_params["owner"], request.path_params["model"])
+        if not model.is_open_to(project.name):
+            raise ModelNotAccessible
         parameters = await self._bodies.parameters(request)
         callback_url = text(parameters, "callbackUrl")
         billed_project_id = _project_id(text(parameters, "projectid").strip())

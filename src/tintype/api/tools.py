@@ -1,7 +1,7 @@
 """The tool endpoints: which models there are, and each model's page."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -11,15 +11,18 @@ from starlette.routing import Route
 from tintype.api.answers import answering, success
 from tintype.api.auth import Authenticator
 from tintype.api.bodies import BodyReader
-from tintype.api.scalars import count, flag, text, texts
-from tintype.api.tool_item import tool_item
-from tintype.domain.catalogue import Model, clean_slug
-from tintype.domain.errors import UnknownPath
+from tintype.api.scalars import count, flag, text
+from tintype.api.tool_item import ToolGroup, ToolItem, tool_item
+from tintype.api.tool_search import Shelf, fits, in_order, shelves
+from tintype.domain.catalogue import Model
+from tintype.domain.errors import ModelNotAccessible, UnknownPath
 from tintype.service import Service
 from tintype.storage.statistics import Runs, runs_by_model
 
 FRESH = 10.0
 """Seconds for which a count of all runs may be told again."""
+SHOWN = 20
+"""Models of one category that Tool/Explore shows; `total` says how many there are."""
 
 
 class Tools:
@@ -37,24 +40,32 @@ class Tools:
         return [
             Route("/v1/Tool/List", answering(self.list_tools, total=0, tool=[]), methods=["POST"]),
             Route("/v1/Tool/Detail", answering(self.detail, tool=[]), methods=["POST"]),
+            Route("/v1/Tool/Explore", answering(self.explore, explore=[]), methods=["POST"]),
             Route("/models/{name}", answering(self.picture)),
         ]
 
     async def list_tools(self, request: Request) -> Response:
         """One page of the models that fit."""
-        parameters = await self._asked(request)
-        fitting = [model for model in self._service.catalogue.models if fits(model, parameters)]
-        fitting.sort(key=lambda model: model.id, reverse=text(parameters, "order").upper() == "DESC")
+        visible, parameters = await self._asked(request)
+        fitting = in_order((model for model in visible if fits(model, parameters)), parameters)
         start = count(parameters, "start", default=0, low=0)
         limit = count(parameters, "limit", default=20, low=1, high=100)
-        items = [await self._item(model, parameters) for model in fitting[start : start + limit]]
+        items = await self._items(fitting[start : start + limit], parameters)
         return success({"result": True, "errors": [], "total": len(fitting), "tool": items})
 
     async def detail(self, request: Request) -> Response:
         """One model's page."""
-        parameters = await self._asked(request)
+        visible, parameters = await self._asked(request)
         model = self._service.catalogue.find(text(parameters, "slugowner"), text(parameters, "slugproject"))
-        return success({"result": True, "errors": [], "tool": [await self._item(model, parameters)]})
+        if model not in visible:
+            raise ModelNotAccessible
+        return success({"result": True, "errors": [], "tool": await self._items([model], parameters)})
+
+    async def explore(self, request: Request) -> Response:
+        """All models, by category."""
+        visible, parameters = await self._asked(request)
+        groups = [await self._group(shelf, parameters) for shelf in shelves(visible, await self._runs())]
+        return success({"result": True, "errors": [], "explore": groups})
 
     async def picture(self, request: Request) -> Response:
         """A cover or a sample."""
@@ -63,13 +74,28 @@ class Tools:
             raise UnknownPath
         return FileResponse(path, headers={"x-content-type-options": "nosniff"})
 
-    async def _asked(self, request: Request) -> Mapping[str, Any]:
-        await self._authenticator.project_if_any(request)
-        return await self._bodies.parameters(request)
+    async def _asked(self, request: Request) -> tuple[list[Model], Mapping[str, Any]]:
+        """The models that the caller may see, and the parameters."""
+        project = await self._authenticator.project_if_any(request)
+        name = project.name if project else None
+        visible = [model for model in self._service.catalogue.models if model.is_open_to(name)]
+        return visible, await self._bodies.parameters(request)
 
-    async def _item(self, model: Model, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        runs = (await self._runs()).get(model.slug, Runs())
-        return tool_item(model, runs, self._service.public_url, summary=flag(parameters, "summary"))
+    async def _items(self, models: Sequence[Model], parameters: Mapping[str, Any]) -> list[ToolItem]:
+        runs, summary = await self._runs(), flag(parameters, "summary")
+        return [
+            tool_item(model, runs.get(model.slug, Runs()), self._service.public_url, summary=summary)
+            for model in models
+        ]
+
+    async def _group(self, shelf: Shelf, parameters: Mapping[str, Any]) -> ToolGroup:
+        return {
+            "id": shelf.category,
+            "title": shelf.title,
+            "name": shelf.category,
+            "total": len(shelf.models),
+            "tools": await self._items(shelf.models[:SHOWN], parameters),
+        }
 
     async def _runs(self) -> Mapping[str, Runs]:
         """What the runs of each model have shown, at most `FRESH` seconds ago."""
@@ -77,19 +103,3 @@ class Tools:
             self._counted = time.monotonic()
             self._known = await self._service.database.read(runs_by_model)
         return self._known
-
-
-def fits(model: Model, wanted: Mapping[str, Any]) -> bool:
-    """Whether a model passes the filters; an empty filter passes everything.
-
-    Of several categories or tags one is enough; every word of a search must occur.
-    """
-    categories, tags = set(texts(wanted, "categories")), set(texts(wanted, "tags"))
-    owner = text(wanted, "slugowner").strip().lower()
-    about = " ".join((model.slug, model.title, model.description, *model.categories, *model.tags)).lower()
-    return (
-        (not categories or not categories.isdisjoint(model.categories))
-        and (not tags or not tags.isdisjoint(model.tags))
-        and (not owner or owner in (model.owner.lower(), clean_slug(model.owner).lower()))
-        and all(word in about for word in text(wanted, "search").lower().split())
-    )
