@@ -22,7 +22,7 @@ from tintype.domain.project import Auth, Project
 from tintype.domain.task import NewTask, Task
 from tintype.domain.tokens import new_token
 from tintype.service import now
-from tintype.storage import projects, tasks
+from tintype.storage import accounts, projects, tasks
 from tintype.storage.database import Database, open_database
 from tintype.storage.sqlite import SqliteDatabase
 from tintype.storage.vault import Vault
@@ -48,7 +48,7 @@ def new_task(project: Project) -> NewTask:
 
 def open_project(connection: Connection) -> Project:
     vault, name = Vault(b"b" * 32), f"benchmark {now()}"
-    account = projects.ensure_account(connection, name=name, now=now())
+    account = accounts.ensure_account(connection, name=name, now=now())
     return projects.create_project(connection, vault, account=account, name=name, auth=Auth.KEY, now=now())[0]
 
 

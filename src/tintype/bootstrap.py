@@ -23,7 +23,7 @@ from tintype.engine.process import HostProcess, start_host
 from tintype.logs import relay, set_up_logs
 from tintype.service import Service, now
 from tintype.settings import Settings
-from tintype.storage import projects
+from tintype.storage import accounts, projects
 from tintype.storage.database import Database, open_database
 from tintype.storage.objects import open_objects
 from tintype.storage.vault import Vault, open_vault
@@ -64,6 +64,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             vault=vault,
             catalogue=catalogue,
             public_url=settings.public_url,
+            wallet=settings.wallet,
         )
 
 
@@ -83,8 +84,8 @@ async def first_project(service: Service, settings: Settings) -> Welcome:
     name = BOOTSTRAP_PROJECT if key else FIRST_PROJECT
 
     def make(connection: Any) -> tuple[Project, str | None]:
-        known = projects.by_key(connection, service.vault, key) if key else None
-        if known is not None and (known[1] != secret or known[0].auth is not Auth.SIGNATURE):
+        known = projects.by_key(connection, service.vault, key, now=now()) if key else None
+        if known is not None and (secret not in known[1] or known[0].auth is not Auth.SIGNATURE):
             raise BadSetting(
                 name="TINTYPE_BOOTSTRAP_SECRET",
                 problem="a project has TINTYPE_BOOTSTRAP_KEY already, with another secret or proof",
@@ -94,7 +95,7 @@ async def first_project(service: Service, settings: Settings) -> Welcome:
         existing = projects.all_projects(connection)
         if existing and not key:
             return existing[0], None
-        account = projects.ensure_account(connection, name=ACCOUNT, now=now())
+        account = accounts.ensure_account(connection, name=ACCOUNT, now=now())
         return projects.create_project(
             connection,
             service.vault,

@@ -13,15 +13,16 @@ import msgspec
 
 from tintype.bus.protocol import KILL, WORK, Bus, task_subject
 from tintype.domain.catalogue import Catalogue, Model
-from tintype.domain.errors import AccountSuspended, NotPermitted, UnknownFile
+from tintype.domain.errors import AccountSuspended, NotPermitted, ProjectSuspended, UnknownFile
 from tintype.domain.events import status_event
 from tintype.domain.inputs import read_inputs
 from tintype.domain.money import picodollars
+from tintype.domain.pricing import Quote, quote
 from tintype.domain.project import Project
 from tintype.domain.task import File, Idempotency, NewTask, Task, TaskName
 from tintype.domain.task_object import task_object
 from tintype.domain.tokens import new_token
-from tintype.storage import files, projects, tasks
+from tintype.storage import files, projects, statistics, tasks
 from tintype.storage.database import Database
 from tintype.storage.objects import Objects
 from tintype.storage.vault import Vault
@@ -46,6 +47,7 @@ class Service:
         vault: Vault,
         catalogue: Catalogue,
         public_url: str,
+        wallet: bool = False,
     ) -> None:
         self.database = database
         self.bus = bus
@@ -53,12 +55,16 @@ class Service:
         self.vault = vault
         self.catalogue = catalogue
         self.public_url = public_url
+        self.wallet = wallet
+        """Whether runs are paid from the balances of accounts."""
 
     # Who is asking
 
-    async def project_of(self, key: str) -> tuple[Project, str] | None:
-        """The project of an API key, with its secret; None if there is no such key."""
-        return await self.database.read(lambda connection: projects.by_key(connection, self.vault, key))
+    async def project_of(self, key: str) -> tuple[Project, tuple[str, ...]] | None:
+        """The project of an API key, with the secrets that go with it; None if there is no such key."""
+        return await self.database.read(
+            lambda connection: projects.by_key(connection, self.vault, key, now=now())
+        )
 
     # Tasks
 
@@ -74,11 +80,13 @@ class Service:
     ) -> Task:
         """Accepts a task. When this returns, the task survives a power cut.
 
-        Raises InvalidInputs, NotPermitted, AccountSuspended, ProjectConcurrencyLimit, IdempotencyConflict.
+        Raises, in this order, AccountSuspended, ProjectSuspended, InvalidInputs, NotPermitted,
+        IdempotencyConflict, with a wallet InsufficientBalance and BalanceConcurrencyLimit, and
+        ProjectConcurrencyLimit.
         """
-        if project.account.suspended:
-            raise AccountSuspended
+        _refuse_suspended(project)
         inputs = read_inputs(model, parameters)
+        cps = picodollars(model.cps)
         new = NewTask(
             token=new_token(),
             project_id=project.id,
@@ -87,27 +95,47 @@ class Service:
             parameters=dict(parameters),
             inputs=inputs,
             callback_url=callback_url,
-            cps=picodollars(model.cps),
+            cps=cps,
             share=str(project.id),
             weight=project.weight,
-            cost_estimate=float(inputs["width"]) * inputs["height"] * inputs["steps"],
+            cost_estimate=_work(inputs),
             debug_error="" if not callback_url or is_callback_url(callback_url) else BAD_CALLBACK,
             max_concurrent=project.max_concurrent,
+            paying_account_id=project.account.id if self.wallet and cps else None,
         )
         idempotency = (
             Idempotency(key=idempotency_key, fingerprint=_fingerprint(new)) if idempotency_key else None
         )
 
         def accept(connection: Any) -> Task:
-            if new.billed_project_id != project.id and not projects.share_an_account(
-                connection, project.id, new.billed_project_id
-            ):
-                raise NotPermitted
+            _demand_one_account(connection, project.id, new.billed_project_id)
             return tasks.submit(connection, new, idempotency=idempotency, now=now())
 
         task = await self.database.write(accept)
         await self.bus.publish(WORK)
         return task
+
+    async def quote(
+        self,
+        project: Project,
+        model: Model,
+        parameters: Mapping[str, Any],
+        *,
+        billed_project_id: int | None = None,
+    ) -> Quote:
+        """What `submit` with the same arguments is expected to take and to cost; nothing is run or kept.
+
+        Whether the balance is enough is not asked. Raises AccountSuspended, ProjectSuspended, InvalidInputs,
+        NotPermitted.
+        """
+        _refuse_suspended(project)
+        work = _work(read_inputs(model, parameters))
+
+        def expect(connection: Any) -> Quote:
+            _demand_one_account(connection, project.id, billed_project_id or project.id)
+            return quote(statistics.paces(connection, model.slug), work=work, cps=picodollars(model.cps))
+
+        return await self.database.read(expect)
 
     async def read(self, project: Project, name: TaskName) -> Task:
         """Raises UnknownTask, also for another project's."""
@@ -160,6 +188,25 @@ class Service:
         if file is None or file.name != name:
             raise UnknownFile
         return file
+
+
+def _refuse_suspended(project: Project) -> None:
+    if project.account.suspended:
+        raise AccountSuspended
+    if project.suspended:
+        raise ProjectSuspended
+
+
+def _demand_one_account(connection: Any, project_id: int, billed_project_id: int) -> None:
+    if billed_project_id != project_id and not projects.share_an_account(
+        connection, project_id, billed_project_id
+    ):
+        raise NotPermitted
+
+
+def _work(inputs: Mapping[str, Any]) -> float:
+    """Pixels × steps."""
+    return float(inputs["width"] * inputs["height"] * inputs["steps"])
 
 
 def is_callback_url(text: str) -> bool:

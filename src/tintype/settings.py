@@ -83,6 +83,9 @@ class Settings:
         False,
         "yes to fetch the callers' input URLs from loopback, private and other non-public addresses, too.",
     )
+    wallet: bool = _knob(
+        False, "on: runs are paid from the balances of accounts. off: the service is free to its callers."
+    )
 
     grace: float = _knob(30.0, "Seconds that running tasks have to finish after the first stop signal.")
     heartbeat: float = _knob(2.0, "Seconds between a worker's signs of life.")

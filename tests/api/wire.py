@@ -24,7 +24,7 @@ from tintype.domain.signature import sign
 from tintype.domain.task import FAILURE, SUCCESS, File, Outcome, Task
 from tintype.domain.tokens import new_file_id, new_token
 from tintype.service import Service, now
-from tintype.storage import projects, tasks
+from tintype.storage import accounts, projects, tasks
 from tintype.storage.database import open_database
 from tintype.storage.objects import open_objects
 from tintype.storage.vault import open_vault
@@ -83,7 +83,7 @@ class Wire:
 
         def create(connection: Any) -> Caller:
             name = more.pop("name", "") or new_token()
-            account = of.project.account if of else projects.create_account(connection, name=name, now=now())
+            account = of.project.account if of else accounts.create_account(connection, name=name, now=now())
             made = projects.create_project(
                 connection, self.service.vault, account=account, name=name, auth=auth, now=now(), **more
             )

@@ -19,7 +19,7 @@ from tintype.domain.task import (
     TaskName,
 )
 from tintype.domain.tokens import new_file_id, new_token
-from tintype.storage import ledger, projects, tasks, workers
+from tintype.storage import accounts, ledger, projects, tasks, workers
 from tintype.storage.database import Database
 from tintype.storage.tables import metadata
 from tintype.storage.vault import Vault
@@ -52,7 +52,7 @@ class Storekeeper:
 
     async def open_project(self, name: str, *, account: str = "default", **limits: Any) -> Project:
         def open_it(connection: Connection) -> Project:
-            owner = projects.ensure_account(connection, name=account, now=self.now)
+            owner = accounts.ensure_account(connection, name=account, now=self.now)
             return projects.create_project(
                 connection, self.vault, account=owner, name=name, auth=Auth.KEY, now=self.now, **limits
             )[0]

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from conformance.storekeeper import Storekeeper
 from tintype.domain.errors import BadSetting
-from tintype.storage import projects
+from tintype.storage.accounts import ensure_account
 from tintype.storage.database import Database, open_database
 from tintype.storage.tables import accounts, metadata, shares
 
@@ -145,7 +145,7 @@ async def test_two_processes_write_to_one_database(database_url: str) -> None:
 
 async def test_a_default_account_is_made_once(database: Database) -> None:
     def ensure(connection: Connection) -> int:
-        return projects.ensure_account(connection, name="default", now=1).id
+        return ensure_account(connection, name="default", now=1).id
 
     ids = await asyncio.gather(*(database.write(ensure) for _ in range(8)))
 

@@ -7,6 +7,7 @@ from sqlalchemy import Table, update
 from sqlalchemy.exc import IntegrityError
 
 from conformance.storekeeper import DAWN, Storekeeper, failure
+from tintype.domain.money import MOST_MONEY
 from tintype.domain.task import Task
 from tintype.storage.tables import accounts, files, ledger, projects, tasks
 
@@ -83,7 +84,20 @@ OTHERS: list[tuple[Table, dict[str, Any]]] = [
     (files, {"size": -1}),
     (files, {"task_id": None}),
     (files, {"task_id": 404}),
-    (ledger, {"amount": 0}),
+    (accounts, {"balance": -1}),
+    (accounts, {"balance": 5, "reserved": 6}),
+    (accounts, {"reserved": -1}),
+    (accounts, {"balance": MOST_MONEY + 1}),
+    (ledger, {"cost": 0}),
+    (ledger, {"cost": -1}),
+    (ledger, {"amount": -1}),
+    (ledger, {"kind": "charge", "amount": 1}),
+    (ledger, {"kind": "charge", "amount": -(2**62)}),
+    (ledger, {"kind": "top-up"}),
+    (ledger, {"kind": "gift"}),
+    (ledger, {"kind": "adjustment", "cost": 0, "amount": 1, "task_id": None, "project_id": None}),
+    (ledger, {"kind": "refund", "cost": 0, "amount": -1, "reason": "a mistake"}),
+    (ledger, {"task_id": None}),
     (ledger, {"task_id": 404}),
 ]
 

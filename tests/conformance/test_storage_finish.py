@@ -171,8 +171,8 @@ async def test_a_task_cannot_be_charged_twice(store: Storekeeper) -> None:
 
     with pytest.raises(IntegrityError):
         await store.database.write(
-            lambda connection: ledger.charge(
-                connection, task_id=task.id, project_id=store.project.id, amount=1, now=store.now
+            lambda connection: ledger.record_run(
+                connection, task_id=task.id, project_id=store.project.id, cost=1, paid=None, now=store.now
             )
         )
 

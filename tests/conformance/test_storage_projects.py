@@ -4,9 +4,9 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from conformance.storekeeper import DAWN, Storekeeper
-from tintype.domain.errors import BadSetting
+from tintype.domain.errors import BadSetting, UnfitAccount, UnfitProject
 from tintype.domain.project import Auth, Project
-from tintype.storage import projects
+from tintype.storage import accounts, projects
 from tintype.storage.vault import Vault
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 
 async def create(store: Storekeeper, name: str, **fields: object) -> tuple[Project, str]:
     def change(connection):  # type: ignore[no-untyped-def]
-        account = projects.ensure_account(connection, name="default", now=store.now)
+        account = accounts.ensure_account(connection, name="default", now=store.now)
         given = {"name": name, "auth": Auth.SIGNATURE, "now": store.now, **fields}
         return projects.create_project(connection, store.vault, account=account, **given)
 
@@ -22,14 +22,16 @@ async def create(store: Storekeeper, name: str, **fields: object) -> tuple[Proje
     return created
 
 
-async def by_key(store: Storekeeper, key: str) -> tuple[Project, str] | None:
-    return await store.database.read(lambda connection: projects.by_key(connection, store.vault, key))
+async def by_key(store: Storekeeper, key: str) -> tuple[Project, tuple[str, ...]] | None:
+    return await store.database.read(
+        lambda connection: projects.by_key(connection, store.vault, key, now=store.now)
+    )
 
 
 async def test_a_project_is_found_by_its_key_with_its_secret(store: Storekeeper) -> None:
     project, secret = await create(store, "gallery")
 
-    assert await by_key(store, project.key) == (project, secret)
+    assert await by_key(store, project.key) == (project, (secret,))
 
 
 async def test_a_project_is_found_by_name_and_id(store: Storekeeper) -> None:
@@ -56,7 +58,7 @@ async def test_key_and_secret_may_be_given(store: Storekeeper) -> None:
     project, secret = await create(store, "gallery", key="key", secret="secret")
 
     assert (project.key, secret) == ("key", "secret")
-    assert await by_key(store, "key") == (project, "secret")
+    assert await by_key(store, "key") == (project, ("secret",))
 
 
 async def test_random_keys_and_secrets_differ(store: Storekeeper) -> None:
@@ -69,7 +71,7 @@ async def test_random_keys_and_secrets_differ(store: Storekeeper) -> None:
 async def test_a_taken_name_or_key_is_refused(store: Storekeeper, fields: dict[str, str]) -> None:
     await create(store, "holder", key="taken")
 
-    with pytest.raises(BadSetting, match="already"):
+    with pytest.raises(UnfitProject, match="already"):
         await create(store, **fields)
 
 
@@ -139,7 +141,7 @@ async def test_an_account_is_suspended_and_readmitted(store: Storekeeper) -> Non
 
     for suspended in (True, False):
         await store.database.write(
-            lambda connection, to=suspended: projects.suspend_account(connection, account.id, suspended=to)
+            lambda connection, to=suspended: accounts.suspend_account(connection, account.id, suspended=to)
         )
         found = await by_key(store, store.project.key)
 
@@ -149,12 +151,12 @@ async def test_an_account_is_suspended_and_readmitted(store: Storekeeper) -> Non
 
 async def test_an_account_is_created_once(store: Storekeeper) -> None:
     def create_account(connection):  # type: ignore[no-untyped-def]
-        return projects.create_account(connection, name="studio", now=store.now)
+        return accounts.create_account(connection, name="studio", now=store.now)
 
     account = await store.database.write(create_account)
 
     assert account.name == "studio"
-    with pytest.raises(BadSetting, match="already"):
+    with pytest.raises(UnfitAccount, match="already"):
         await store.database.write(create_account)
 
 

@@ -215,7 +215,7 @@ class LifeOfTasks(RuleBasedStateMachine):
         """Every task by its id, every charge as task and amount, their sum, and the task of each file."""
         every = {"start": 0, "limit": 1000, "ascending": True, "model_part": ""}
         pages = [list_tasks(connection, project.id, **every)[1] for project in self.store.projects]
-        charges = connection.execute(select(tables.ledger.c.task_id, tables.ledger.c.amount)).all()
+        charges = connection.execute(select(tables.ledger.c.task_id, tables.ledger.c.cost)).all()
         owners = connection.execute(select(tables.files.c.task_id)).scalars().all()
         seen = {task.id: task for page in pages for task in page}
         return seen, list(charges), ledger.total(connection), list(owners)

@@ -22,7 +22,7 @@ from tintype.domain.tokens import new_token
 from tintype.engine.process import HostProcess, start_host
 from tintype.engine.protocol import Event
 from tintype.service import Service, now
-from tintype.storage import projects, tasks
+from tintype.storage import accounts, projects, tasks
 from tintype.storage.database import Database, open_database
 from tintype.storage.objects import Objects, open_objects
 from tintype.storage.tables import ledger
@@ -47,7 +47,7 @@ class Workshop:
         name = "asker"
 
         def create(connection: Any) -> Any:
-            account = projects.ensure_account(connection, name=name, now=now())
+            account = accounts.ensure_account(connection, name=name, now=now())
             return (
                 projects.by_name(connection, name)
                 or projects.create_project(

@@ -29,7 +29,7 @@ class Authenticator:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._remembered: dict[str, tuple[float, tuple[Project, str]]] = {}
+        self._remembered: dict[str, tuple[float, tuple[Project, tuple[str, ...]]]] = {}
 
     async def project(self, request: Request) -> Project:
         """The project that asks.
@@ -44,9 +44,9 @@ class Authenticator:
             # The same work as for a known key, so that time tells nothing about keys.
             is_valid(key=key, secret="", nonce="", header="0" * 64)
             raise UnknownKey
-        project, secret = found
+        project, secrets = found
         if project.auth is Auth.SIGNATURE:
-            _check_signature(request, key, secret)
+            _check_signature(request, key, secrets)
         _check_address(request, project.allowed_addresses)
         return project
 
@@ -56,8 +56,8 @@ class Authenticator:
             return None
         return await self.project(request)
 
-    async def _find(self, key: str) -> tuple[Project, str] | None:
-        """The project of a key, with its secret."""
+    async def _find(self, key: str) -> tuple[Project, tuple[str, ...]] | None:
+        """The project of a key, with the secrets that go with it."""
         moment = time.monotonic()
         since, remembered = self._remembered.get(key, (-FRESH, None))
         if remembered and moment - since < FRESH:
@@ -79,11 +79,11 @@ def _has_bearer(request: Request) -> bool:
     return scheme.lower() == "bearer" and bool(token.strip())
 
 
-def _check_signature(request: Request, key: str, secret: str) -> None:
+def _check_signature(request: Request, key: str, secrets: tuple[str, ...]) -> None:
     nonce, header = _header(request, "x-nonce"), _header(request, "x-signature")
     if not nonce or not header:
         raise SignatureRequired
-    if not is_valid(key=key, secret=secret, nonce=nonce, header=header):
+    if not any(is_valid(key=key, secret=secret, nonce=nonce, header=header) for secret in secrets):
         raise BadSignature
 
 

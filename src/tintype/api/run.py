@@ -11,8 +11,10 @@ from starlette.routing import Route
 from tintype.api.answers import LARGEST_ANSWER, answering, success
 from tintype.api.auth import Authenticator
 from tintype.api.bodies import BodyReader
-from tintype.api.scalars import text
+from tintype.api.scalars import flag, text
 from tintype.domain.errors import ModelNotAccessible, NotPermitted, RequestTooLarge
+from tintype.domain.money import dollars
+from tintype.domain.pricing import Quote
 from tintype.service import Service
 
 LARGEST_ECHO = LARGEST_ANSWER - 64 * 1024
@@ -34,7 +36,7 @@ class Run:
         return [Route("/v1/Run/{owner}/{model}", answering(self.run), methods=["POST"])]
 
     async def run(self, request: Request) -> Response:
-        """Accepts a task, or says why not."""
+        """Accepts a task, or says why not; with `?quote=1` says what it would cost instead."""
         project = await self._authenticator.project(request)
         model = self._service.catalogue.find(request.path_params["owner"], request.path_params["model"])
         if not model.is_open_to(project.name):
@@ -46,6 +48,10 @@ class Run:
             parameters.pop(name, None)
         if len(msgspec.json.encode(parameters)) > LARGEST_ECHO:
             raise RequestTooLarge
+        if flag(request.query_params, "quote"):
+            return _quoted(
+                await self._service.quote(project, model, parameters, billed_project_id=billed_project_id)
+            )
         task = await self._service.submit(
             project,
             model,
@@ -56,6 +62,15 @@ class Run:
         )
         accepted: dict[str, Any] = {"errors": [], "taskid": str(task.id), "socketaccesstoken": task.token}
         return success({**accepted, "result": True})
+
+
+def _quoted(quote: Quote) -> Response:
+    told = {
+        "elapsedseconds": f"{quote.elapsed:.4f}",
+        "totalcost": dollars(quote.total_cost),
+        "cps": dollars(quote.cps),
+    }
+    return success({"result": True, "errors": [], "quote": told})
 
 
 def idempotency_key(header: str) -> str:

@@ -64,14 +64,14 @@ async def _create(*, name: str, auth: str, account: str) -> "tuple[Project, str]
     from tintype.domain.project import Auth
     from tintype.service import now
     from tintype.settings import read_settings
-    from tintype.storage import projects
+    from tintype.storage import accounts, projects
 
     async with open_books(read_settings()) as (database, vault):
         return await database.write(
             lambda connection: projects.create_project(
                 connection,
                 vault,
-                account=projects.ensure_account(connection, name=account, now=now()),
+                account=accounts.ensure_account(connection, name=account, now=now()),
                 name=name,
                 auth=Auth(auth),
                 now=now(),

@@ -50,6 +50,10 @@ class AddressNotAllowed(Unauthenticated):
     """Requested ip {ip} is not allowed."""
 
 
+class BadPassword(Unauthenticated):
+    """E-mail address or password is wrong."""
+
+
 # What is asked
 
 
@@ -79,6 +83,10 @@ class NotPermitted(TintypeError):
 
 class AccountSuspended(TintypeError):
     """Your account has been suspended. Please contact support if you believe this is a mistake."""
+
+
+class ProjectSuspended(TintypeError):
+    """Your project has been suspended. Please contact support if you believe this is a mistake."""
 
 
 class IdempotencyConflict(TintypeError):
@@ -119,6 +127,10 @@ you can run up to {limit} tasks at the same time. Add funds to increase your lim
 
 class InsufficientBalance(TintypeError):
     """Insufficient balance"""
+
+
+class UnfitAmount(TintypeError):
+    """{problem}"""
 
 
 # Tasks and files
@@ -185,6 +197,14 @@ class TooLarge(OutboundError):
 
 class UnusableAnswer(OutboundError):
     """{host} answered with {problem}."""
+
+
+class UnfitAccount(TintypeError):
+    """account {name}: {problem}"""
+
+
+class UnfitProject(TintypeError):
+    """project {name}: {problem}"""
 
 
 # Operating the service

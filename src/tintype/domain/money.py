@@ -4,6 +4,8 @@ from decimal import ROUND_HALF_UP, Decimal
 
 PICODOLLARS = 10**12
 MICROSECONDS = 10**6
+MOST_MONEY = 9_000_000 * PICODOLLARS
+"""The largest balance and the largest single amount: nine million dollars fit into 64 bits."""
 
 
 def picodollars(price: str | Decimal) -> int:
@@ -18,6 +20,13 @@ def dollars(amount: int) -> str:
     """Picodollars as dollars with exactly 12 decimals: `3510000000` → `"0.003510000000"`."""
     sign, digits = ("-", -amount) if amount < 0 else ("", amount)
     return f"{sign}{digits // PICODOLLARS}.{digits % PICODOLLARS:012d}"
+
+
+def cents(amount: int) -> str:
+    """Picodollars as dollars with 2 decimals, rounded down: nobody is shown money that is not there."""
+    sign, digits = ("-", -amount) if amount < 0 else ("", amount)
+    whole = digits * 100 // PICODOLLARS
+    return f"{sign}{whole // 100}.{whole % 100:02d}"
 
 
 def elapsed_seconds(start: int, end: int) -> Decimal:

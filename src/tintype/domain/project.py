@@ -21,6 +21,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     uuid: str
     name: str
     suspended: bool
+    email: str | None = None
 
 
 class Project(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,3 +40,5 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     """Its part of the compute where projects compete."""
     created: int
     """Microseconds since the epoch."""
+    suspended: bool = False
+    """Whether it may submit nothing; it still sees its tasks."""

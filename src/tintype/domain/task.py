@@ -134,6 +134,8 @@ class NewTask(msgspec.Struct, frozen=True, kw_only=True):
     debug_error: str = ""
     max_concurrent: int | None = None
     """Refuse when the project already has so many unfinished tasks."""
+    paying_account_id: int | None = None
+    """The account whose wallet pays for it; None if it is free."""
 
 
 class Idempotency(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,41 +1,17 @@
-"""Accounts and projects: who may ask, by which key, within which limits. Secrets are stored sealed."""
+"""Projects: who may ask, by which key, within which limits. Secrets are stored sealed."""
 
-import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Select, Text, bindparam, insert, select, text, update
+from sqlalchemy import Connection, Select, insert, select
 
-from tintype.domain.errors import BadSetting
+from tintype.domain.errors import UnfitProject
 from tintype.domain.project import Account, Auth, Project
+from tintype.domain.project_rules import check_name
 from tintype.domain.tokens import new_token
 from tintype.storage.columns import LARGEST
-from tintype.storage.tables import accounts, projects
+from tintype.storage.tables import accounts, projects, retired_credentials
 from tintype.storage.vault import Vault
-
-_ENSURE = text(
-    "INSERT INTO accounts (uuid, name, suspended, create_time) VALUES (:uuid, :name, false, :now)"
-    " ON CONFLICT (name) DO NOTHING"
-).bindparams(bindparam("uuid", type_=Text), bindparam("name", type_=Text), bindparam("now", type_=BigInteger))
-
-
-def create_account(connection: Connection, *, name: str, now: int) -> Account:
-    """A new account. `now` is in microseconds since the epoch. Raises BadSetting if the name is taken."""
-    if connection.execute(select(accounts.c.id).where(accounts.c.name == name)).first() is not None:
-        raise BadSetting(name=f"account {name}", problem="there is one of this name already")
-    return ensure_account(connection, name=name, now=now)
-
-
-def ensure_account(connection: Connection, *, name: str, now: int) -> Account:
-    """The account of that name, made if missing, also by several processes at once."""
-    connection.execute(_ENSURE, {"uuid": str(uuid.uuid4()), "name": name, "now": now})
-    row = connection.execute(select(accounts).where(accounts.c.name == name)).one()
-    return Account(id=row.id, uuid=row.uuid, name=row.name, suspended=row.suspended)
-
-
-def suspend_account(connection: Connection, account_id: int, *, suspended: bool = True) -> None:
-    """A suspended account's projects submit nothing; `suspended=False` lifts it."""
-    connection.execute(update(accounts).where(accounts.c.id == account_id).values(suspended=suspended))
 
 
 def create_project(
@@ -54,12 +30,14 @@ def create_project(
 ) -> tuple[Project, str]:
     """A new project and its secret; key and secret are drawn at random where not given.
 
-    `now` is in microseconds since the epoch. Raises BadSetting if the name or the key is taken.
+    `now` is in microseconds since the epoch. Raises UnfitProject if the name or the key is taken.
     """
     key, secret = key or new_token(), secret or new_token()
+    check_name(name)
     taken = select(projects.c.id).where((projects.c.name == name) | (projects.c.key == key))
-    if connection.execute(taken).first() is not None:
-        raise BadSetting(name=f"project {name}", problem="there is one of this name or key already")
+    retired = select(retired_credentials.c.id).where(retired_credentials.c.key == key)
+    if any(connection.execute(query).first() is not None for query in (taken, retired)):
+        raise UnfitProject(name=name, problem="there is one of this name or key already")
     values = {
         "account_id": account.id,
         "name": name,
@@ -77,12 +55,27 @@ def create_project(
     return project, secret
 
 
-def by_key(connection: Connection, vault: Vault, key: str) -> tuple[Project, str] | None:
-    """The project of an API key, with its secret; None if there is no such key. Raises BadSetting."""
+def by_key(
+    connection: Connection, vault: Vault, key: str, *, now: int
+) -> tuple[Project, tuple[str, ...]] | None:
+    """The project of an API key, with the secrets that count with it; None if there is no such key.
+
+    The current secret is the first; those that were replaced follow until they expire. `now` is in
+    microseconds since the epoch. Raises BadSetting.
+    """
     if not key.isprintable():
         return None
-    row = connection.execute(_PROJECTS.where(projects.c.key == key)).one_or_none()
-    return None if row is None else (_project(row), vault.open(row.sealed_secret, owner=row.key))
+    current = connection.execute(_PROJECTS.where(projects.c.key == key)).one_or_none()
+    retired = connection.execute(
+        select(retired_credentials)
+        .where(retired_credentials.c.key == key, retired_credentials.c.expire_time > now)
+        .order_by(retired_credentials.c.id.desc())
+    ).all()
+    if current is None and not retired:
+        return None
+    sealed = [row.sealed_secret for row in ([current] if current else []) + list(retired)]
+    row = current or connection.execute(_PROJECTS.where(projects.c.id == retired[0].project_id)).one()
+    return project_of(row), tuple(vault.open(secret, owner=key) for secret in sealed)
 
 
 def by_id(connection: Connection, project_id: int) -> Project | None:
@@ -90,18 +83,18 @@ def by_id(connection: Connection, project_id: int) -> Project | None:
     if not 0 < project_id <= LARGEST:
         return None
     row = connection.execute(_PROJECTS.where(projects.c.id == project_id)).one_or_none()
-    return None if row is None else _project(row)
+    return None if row is None else project_of(row)
 
 
 def by_name(connection: Connection, name: str) -> Project | None:
     """The project of a name."""
     row = connection.execute(_PROJECTS.where(projects.c.name == name)).one_or_none()
-    return None if row is None else _project(row)
+    return None if row is None else project_of(row)
 
 
 def all_projects(connection: Connection) -> list[Project]:
     """Every project, oldest first."""
-    return [_project(row) for row in connection.execute(_PROJECTS.order_by(projects.c.id))]
+    return [project_of(row) for row in connection.execute(_PROJECTS.order_by(projects.c.id))]
 
 
 def secret_of(connection: Connection, vault: Vault, project_id: int) -> str | None:
@@ -127,14 +120,25 @@ def share_an_account(connection: Connection, project_id: int, other_id: int) -> 
 
 
 _PROJECTS: Select[Any] = select(
-    projects, accounts.c.uuid, accounts.c.name.label("account_name"), accounts.c.suspended
+    projects,
+    accounts.c.uuid,
+    accounts.c.email,
+    accounts.c.name.label("account_name"),
+    accounts.c.suspended.label("account_suspended"),
 ).join(accounts, accounts.c.id == projects.c.account_id)
 
 
-def _project(row: Any) -> Project:
+def project_of(row: Any) -> Project:
+    """The project of a row of `_PROJECTS`."""
     return Project(
         id=row.id,
-        account=Account(id=row.account_id, uuid=row.uuid, name=row.account_name, suspended=row.suspended),
+        account=Account(
+            id=row.account_id,
+            uuid=row.uuid,
+            name=row.account_name,
+            suspended=row.account_suspended,
+            email=row.email,
+        ),
         name=row.name,
         auth=Auth(row.auth),
         key=row.key,
@@ -142,4 +146,5 @@ def _project(row: Any) -> Project:
         max_concurrent=row.max_concurrent,
         weight=row.weight,
         created=row.create_time,
+        suspended=row.suspended,
     )

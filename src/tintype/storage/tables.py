@@ -17,11 +17,12 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
-    UniqueConstraint,
+    false,
     text,
 )
 
 from tintype.domain.lifecycle import LEASED, LOST_ATTEMPTS_ALLOWED, TERMINAL, Status
+from tintype.domain.money import MOST_MONEY
 from tintype.domain.task import Moments
 from tintype.storage.columns import Id, Json, Moment, Words
 
@@ -38,6 +39,8 @@ def one_of(statuses: Iterable[Status]) -> str:
 IS_QUEUED = "status = 'task_queue'"
 IS_LEASED = one_of(LEASED)
 IS_UNFINISHED = one_of(set(Status) - TERMINAL)
+IS_RUN = "kind IN ('charge', 'free')"
+IS_REFUND = "kind = 'refund'"
 
 _IN_ORDER = " AND ".join(
     f"({earlier}_time = 0 OR {later}_time = 0 OR {earlier}_time <= {later}_time)"
@@ -63,7 +66,33 @@ accounts = Table(
     Column("name", Text, nullable=False, unique=True),
     Column("suspended", Boolean, nullable=False),
     Column("create_time", Moment, nullable=False),
+    Column("email", Text, unique=True),
+    Column("password_hash", Text),
+    Column("balance", BigInteger, nullable=False, server_default=text("0")),
+    Column("reserved", BigInteger, nullable=False, server_default=text("0")),
+    CheckConstraint(f"0 <= reserved AND reserved <= balance AND balance <= {MOST_MONEY}", name="balance"),
 )
+"""The balance is the sum of the account's ledger, `reserved` that of its reservations; picodollars."""
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("create_time", Moment, nullable=False),
+    Column("expire_time", Moment, nullable=False, index=True),
+)
+"""Who is signed in: the SHA-256 of each session's token, never the token."""
+
+sign_in_failures = Table(
+    "sign_in_failures",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("since_time", Moment, nullable=False, index=True),
+    CheckConstraint("failures > 0", name="failures"),
+)
+"""How often signing in has failed lately, by a digest of who tried."""
 
 projects = Table(
     "projects",
@@ -78,10 +107,22 @@ projects = Table(
     Column("max_concurrent", Integer),
     Column("weight", Double, nullable=False),
     Column("create_time", Moment, nullable=False),
+    Column("suspended", Boolean, nullable=False, server_default=false()),
     CheckConstraint("auth IN ('key', 'signature')", name="auth"),
     CheckConstraint("max_concurrent >= 0", name="max_concurrent"),
     CheckConstraint("weight > 0", name="weight"),
 )
+
+retired_credentials = Table(
+    "retired_credentials",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("project_id", ForeignKey("projects.id"), nullable=False, index=True),
+    Column("key", Text, nullable=False, index=True),
+    Column("sealed_secret", LargeBinary, nullable=False),
+    Column("expire_time", Moment, nullable=False),
+)
+"""Keys with their secrets that have been replaced and still count until they expire."""
 
 shares = Table(
     "shares",
@@ -147,6 +188,8 @@ tasks = Table(
         "ix_tasks_unfinished",
         "project_id",
         "status",
+        "model",
+        "create_time",
         sqlite_where=text(IS_UNFINISHED),
         postgresql_where=text(IS_UNFINISHED),
     ),
@@ -189,13 +232,58 @@ ledger = Table(
     "ledger",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("task_id", ForeignKey("tasks.id"), nullable=False),
-    Column("project_id", ForeignKey("projects.id"), nullable=False, index=True),
+    Column("task_id", ForeignKey("tasks.id")),
+    Column("project_id", ForeignKey("projects.id"), index=True),
     Column("amount", BigInteger, nullable=False),
     Column("create_time", Moment, nullable=False),
-    UniqueConstraint("task_id"),
-    CheckConstraint("amount > 0", name="amount"),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("cost", BigInteger, nullable=False),
+    Column("reason", Words, nullable=False),
+    CheckConstraint("kind IN ('charge', 'free', 'refund', 'top-up', 'adjustment')", name="kind"),
+    CheckConstraint(
+        "(kind = 'charge' AND amount <= 0 AND amount >= -cost) OR (kind = 'free' AND amount = 0)"
+        " OR (kind IN ('top-up', 'refund') AND amount > 0) OR (kind = 'adjustment' AND amount <> 0)",
+        name="amount",
+    ),
+    CheckConstraint("cost >= 0 AND (cost > 0) = (kind IN ('charge', 'free'))", name="cost"),
+    CheckConstraint(
+        "(task_id IS NOT NULL AND project_id IS NOT NULL) = (kind IN ('charge', 'free', 'refund'))",
+        name="task",
+    ),
+    CheckConstraint("reason <> '' OR kind IN ('charge', 'free', 'top-up')", name="reason"),
+    Index("ix_ledger_account", "account_id", "id"),
+    Index("uq_ledger_run", "task_id", unique=True, sqlite_where=text(IS_RUN), postgresql_where=text(IS_RUN)),
+    Index("ix_ledger_refunds", "task_id", sqlite_where=text(IS_REFUND), postgresql_where=text(IS_REFUND)),
 )
+"""Every change of a balance, and every run that cost something: `amount` is what the balance changed by,
+`cost` what the run cost. Picodollars."""
+
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("task_id", ForeignKey("tasks.id"), primary_key=True, autoincrement=False),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("amount", BigInteger, nullable=False),
+    CheckConstraint("amount >= 0", name="amount"),
+)
+"""What is put aside for tasks that have not ended. A task without a row was accepted for free."""
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("model", Text, primary_key=True),
+    Column("size", Integer, primary_key=True, autoincrement=False),
+    Column("successes", BigInteger, nullable=False),
+    Column("failures", BigInteger, nullable=False),
+    Column("cancelled", BigInteger, nullable=False),
+    Column("elapsed", BigInteger, nullable=False),
+    Column("last_time", Moment, nullable=False),
+    Column("recent_work", Double, nullable=False),
+    Column("recent_elapsed", Double, nullable=False),
+    CheckConstraint("successes >= 0 AND failures >= 0 AND cancelled >= 0 AND elapsed >= 0", name="counts"),
+)
+"""Counters of ended tasks by model and size class, kept in the transactions that end them."""
 
 workers = Table(
     "workers",

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, update
 from tintype.domain.errors import NotCancellable, NotKillable
 from tintype.domain.lifecycle import CANCELLABLE, KILLABLE, Status
 from tintype.domain.task import Task, TaskName
+from tintype.storage import statistics, wallet
 from tintype.storage.tables import shares
 from tintype.storage.tasks.rows import change, lock_by_name, task_of
 
@@ -46,9 +47,12 @@ def _cancelled(connection: Connection, row: Any, now: int) -> Task:
         values["end_time"] = moment
     if row.postprocess_start_time:  # keeps the order: it cannot have begun before the end
         values["postprocess_start_time"] = moment
+    task = change(connection, row, values)
+    wallet.settle(connection, row, cost=0, now=moment)
     if row.attempt == 0:
         _refund(connection, row)
-    return change(connection, row, values)
+    statistics.count_end(connection, row, exit_code=None, end=moment)
+    return task
 
 
 def _refund(connection: Connection, row: Any) -> None:

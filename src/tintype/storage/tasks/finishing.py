@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from tintype.domain.lifecycle import Status
 from tintype.domain.money import cost, elapsed_seconds
 from tintype.domain.task import SUCCESS, Lease, Outcome, Task
-from tintype.storage import files, ledger
+from tintype.storage import files, statistics, wallet
 from tintype.storage.tasks.rows import change, lock_by_lease
 
 
@@ -46,8 +46,8 @@ def end_with(
         "output_folder": outcome.output_folder if outputs else "0",
     }
     task = change(connection, row, values, outputs)
-    if amount:
-        ledger.charge(connection, task_id=row.id, project_id=row.billed_project_id, amount=amount, now=moment)
+    wallet.settle(connection, row, cost=amount, now=moment)
+    statistics.count_end(connection, row, exit_code=outcome.exit_code, end=end)
     return task
 
 

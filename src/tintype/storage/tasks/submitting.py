@@ -1,11 +1,13 @@
-"""Accepting a task: its place in the queue, its idempotency key and its limit, in one transaction."""
+"""Accepting a task: idempotency key, limits, price and place in the queue, in one transaction."""
 
 from sqlalchemy import Connection, Double, Text, bindparam, insert, select, text
 
 from tintype.domain.errors import ProjectConcurrencyLimit
 from tintype.domain.lifecycle import Status
+from tintype.domain.pricing import quote
 from tintype.domain.task import Idempotency, Moments, NewTask, Task
 from tintype.storage import idempotency as remembered
+from tintype.storage import statistics, wallet
 from tintype.storage.tables import MOMENTS, accounts, projects, tasks
 from tintype.storage.tasks.finding import count_unfinished
 from tintype.storage.tasks.rows import with_outputs
@@ -54,16 +56,24 @@ _INSERT = (
 def submit(connection: Connection, new: NewTask, *, idempotency: Idempotency | None, now: int) -> Task:
     """The task, accepted; or the one accepted earlier under the same idempotency key.
 
-    `now` is in microseconds since the epoch. Raises IdempotencyConflict, ProjectConcurrencyLimit.
+    `now` is in microseconds since the epoch. Raises, in this order, IdempotencyConflict, what
+    `wallet.admit` raises where an account pays, and ProjectConcurrencyLimit.
     """
     if idempotency is not None:
         first = remembered.reserve(connection, new.project_id, idempotency, now=now)
         if first is not None:
             row = connection.execute(select(tasks).where(tasks.c.id == first)).one()
             return with_outputs(connection, [row])[0]
+    payer, price = new.paying_account_id, 0
+    if payer is not None:
+        recent = statistics.paces(connection, new.model)
+        price = quote(recent, work=new.cost_estimate, cps=new.cps).total_cost
+        wallet.admit(connection, payer, price)
     if new.max_concurrent is not None:
         _refuse_beyond(connection, new.project_id, new.max_concurrent)
     task = _insert(connection, new, now)
+    if payer is not None:
+        wallet.reserve(connection, payer, task_id=task.id, price=price)
     if idempotency is not None:
         remembered.attach(connection, new.project_id, idempotency, task.id)
     return task
