@@ -14,6 +14,17 @@ class Auth(StrEnum):
     """The API key and a signature made with the secret."""
 
 
+class RequestSignature(StrEnum):
+    """Whether a signature project signs whole requests (RFC 9421)."""
+
+    OFF = "off"
+    """Such a signature is not looked at."""
+    ACCEPTED = "accepted"
+    """It counts where there is one; else nonce and signature do."""
+    REQUIRED = "required"
+    """Nothing else counts."""
+
+
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """The owner of projects."""
 
@@ -42,3 +53,11 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     """Microseconds since the epoch."""
     suspended: bool = False
     """Whether it may submit nothing; it still sees its tasks."""
+    strict: bool = False
+    """Whether each nonce must be a recent time and counts once; of signature projects alone."""
+    request_signature: RequestSignature = RequestSignature.OFF
+    """Always off for projects that do not sign."""
+    rate_run: str | None = None
+    """How often it may Run, as `domain.rate` reads it; None is the rate of the settings."""
+    rate_upload: str | None = None
+    """How often it may upload a file, likewise."""

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, insert, select
 
 from tintype.domain.errors import UnfitProject
-from tintype.domain.project import Account, Auth, Project
+from tintype.domain.project import Account, Auth, Project, RequestSignature
 from tintype.domain.project_rules import check_name
 from tintype.domain.tokens import new_token
 from tintype.storage.columns import LARGEST
@@ -147,4 +147,8 @@ def project_of(row: Any) -> Project:
         weight=row.weight,
         created=row.create_time,
         suspended=row.suspended,
+        strict=row.strict,
+        request_signature=RequestSignature(row.request_signature),
+        rate_run=row.rate_run,
+        rate_upload=row.rate_upload,
     )

@@ -108,9 +108,15 @@ projects = Table(
     Column("weight", Double, nullable=False),
     Column("create_time", Moment, nullable=False),
     Column("suspended", Boolean, nullable=False, server_default=false()),
+    Column("strict", Boolean, nullable=False, server_default=false()),
+    Column("request_signature", Text, nullable=False, server_default="off"),
+    Column("rate_run", Text),
+    Column("rate_upload", Text),
     CheckConstraint("auth IN ('key', 'signature')", name="auth"),
     CheckConstraint("max_concurrent >= 0", name="max_concurrent"),
     CheckConstraint("weight > 0", name="weight"),
+    CheckConstraint("request_signature IN ('off', 'accepted', 'required')", name="request_signature"),
+    CheckConstraint("auth = 'signature' OR (NOT strict AND request_signature = 'off')", name="guards"),
 )
 
 retired_credentials = Table(
@@ -292,3 +298,23 @@ workers = Table(
     Column("register_time", Moment, nullable=False),
     Column("seen_time", Moment, nullable=False),
 )
+
+nonces = Table(
+    "nonces",
+    metadata,
+    Column("project_id", ForeignKey("projects.id"), primary_key=True),
+    Column("digest", Text, primary_key=True),
+    Column("expire_time", Moment, nullable=False, index=True),
+)
+"""Nonces that may not come again before they are too old to count anyway."""
+
+rate_buckets = Table(
+    "rate_buckets",
+    metadata,
+    Column("project_id", ForeignKey("projects.id"), primary_key=True),
+    Column("limited", Text, primary_key=True),
+    Column("rate", Text, nullable=False),
+    Column("full_time", Moment, nullable=False),
+    CheckConstraint("limited IN ('run', 'upload')", name="limited"),
+)
+"""When the bucket of a limited project will be full again, at its rate."""
