@@ -22,8 +22,14 @@ def test_every_error_has_an_answer() -> None:
     assert set(ANSWERS) == set(leaves(TintypeError))
 
 
+BEFORE_ANY_ENDPOINT = {400, 408, 431}
+"""Said of what is no request at all."""
+
+
 def test_only_the_protocol_s_statuses_are_used() -> None:
-    assert {answer.status for answer in ANSWERS.values()} == {200, 401, 404, 413, 429, 500}
+    used = {answer.status for answer in ANSWERS.values()}
+
+    assert used == {200, 401, 404, 413, 429, 500} | BEFORE_ANY_ENDPOINT
 
 
 def test_a_refusal_carries_its_code_and_its_message() -> None:

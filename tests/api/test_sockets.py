@@ -154,15 +154,6 @@ def test_a_body_that_never_comes_is_not_awaited_forever(wire: Wire, monkeypatch:
         assert line.receive().json()["errors"] == [{"code": 0, "message": "Request parameters are invalid."}]
 
 
-def test_huge_headers_are_headers(wire: Wire) -> None:
-    with line_to(wire, patience=5) as line:
-        line.send(request(LIST, {**wire.caller.headers(), "x-other": "y" * 200_000}, b"{}"))
-        assert line.receive().status == 200
-
-        line.send(request(LIST, {"x-api-key": "k" * 200_000}, b"{}"))
-        assert line.receive().status == 401
-
-
 def test_an_offer_to_upgrade_is_not_taken(wire: Wire) -> None:
     upgrade = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABk"}
     with line_to(wire, patience=5) as line:

@@ -13,7 +13,7 @@ import httpx2
 import uvicorn
 
 import tintype
-from tintype.api import keepalive
+from tintype.api import connection, keepalive
 from tintype.api.app import create_app
 from tintype.api.following import Following
 from tintype.bus.memory import MemoryBus
@@ -207,11 +207,10 @@ def start_wire(
             listening = socket.create_server(("127.0.0.1", 0))
             config = uvicorn.Config(
                 app,
-                http="httptools",
                 loop="none",
                 log_config=None,
                 lifespan="off",
-                **(keepalive.OPTIONS | (sockets or {})),
+                **(connection.OPTIONS | keepalive.OPTIONS | (sockets or {})),
             )
             server = uvicorn.Server(config)
             port = listening.getsockname()[1]

@@ -102,6 +102,21 @@ class TooManyRequests(TintypeError):
         return int(self.fields["retry_after"])
 
 
+# How it arrives
+
+
+class MalformedHttp(TintypeError):
+    """Request is not valid HTTP."""
+
+
+class HeadersTooLarge(TintypeError):
+    """Request headers are too large."""
+
+
+class RequestTooSlow(TintypeError):
+    """Request was not received in time."""
+
+
 # Models
 
 
