@@ -19,8 +19,11 @@ from tintype_client.waiting import OnProgress, follow
 class AsyncClient:
     """`Client`, awaited."""
 
-    def __init__(self, base_url: str, key: str, secret: str | None = None) -> None:
-        self._calls = Calls(base_url=base_url, credentials=Credentials(key=key, secret=secret))
+    def __init__(
+        self, base_url: str, key: str, secret: str | None = None, *, sign_requests: bool = False
+    ) -> None:
+        credentials = Credentials(key=key, secret=secret, sign_requests=sign_requests)
+        self._calls = Calls(base_url=base_url, credentials=credentials)
         self._http = httpx2.AsyncClient(timeout=TIMEOUT)
 
     async def run(self, model: str, /, *, idempotency_key: str | None = None, **inputs: Any) -> Ticket:

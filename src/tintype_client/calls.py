@@ -94,21 +94,15 @@ class Calls:
     def _post(
         self, path: str, body: Mapping[str, Any], kind: type[T], *, headers: Mapping[str, str] | None = None
     ) -> Steps[T]:
-        content = msgspec.json.encode(body)
+        request = Send(
+            method="POST",
+            url=self._base_url + path,
+            headers={"content-type": "application/json", **(headers or {})},
+            body=msgspec.json.encode(body),
+        )
 
         def call() -> Steps[T]:
-            answer = yield from send(
-                Send(
-                    method="POST",
-                    url=self._base_url + path,
-                    headers={
-                        "content-type": "application/json",
-                        **self._credentials.headers(),
-                        **(headers or {}),
-                    },
-                    body=content,
-                )
-            )
+            answer = yield from send(self._credentials.signed(request))
             return read(answer, kind)
 
         return retrying(call)

@@ -18,14 +18,18 @@ TIMEOUT = httpx2.Timeout(30.0, connect=5.0)
 
 
 class Client:
-    """Talks to one server for one project.
+    """Talks to one server for one project. With `sign_requests` every request is signed as a whole (RFC 9421),
+    for projects that accept or require that; `base_url` is then the address that the server is known by.
 
     A call raises Refused (Unauthorized, TooManyRequests) when the server says no, Unreachable when no
     answer comes, and ServerFault when the answer makes no sense.
     """
 
-    def __init__(self, base_url: str, key: str, secret: str | None = None) -> None:
-        self._calls = Calls(base_url=base_url, credentials=Credentials(key=key, secret=secret))
+    def __init__(
+        self, base_url: str, key: str, secret: str | None = None, *, sign_requests: bool = False
+    ) -> None:
+        credentials = Credentials(key=key, secret=secret, sign_requests=sign_requests)
+        self._calls = Calls(base_url=base_url, credentials=credentials)
         self._http = httpx2.Client(timeout=TIMEOUT)
 
     def run(self, model: str, /, *, idempotency_key: str | None = None, **inputs: Any) -> Ticket:
