@@ -12,13 +12,15 @@ from typing import Any
 
 import uvicorn
 
-from tintype.api import keepalive
+from tintype.api import connection, keepalive
 from tintype.api.app import MIB, create_app
 from tintype.api.following import Following
 from tintype.bus.opening import open_bus
+from tintype.domain.addresses import read_networks
 from tintype.domain.catalogue import load_catalogue
 from tintype.domain.errors import BadSetting
 from tintype.domain.project import Auth, Project
+from tintype.domain.rate import Limited, read_rate
 from tintype.engine.process import HostProcess, start_host
 from tintype.logs import relay, set_up_logs
 from tintype.service import Service, now
@@ -157,6 +159,12 @@ async def serve(settings: Settings, *, welcome: Callable[[Welcome], None]) -> No
                 following=following,
                 ready=lambda: worker.is_ready,
                 largest_body=settings.max_body_mb * MIB,
+                rates={
+                    Limited.RUN: read_rate(settings.rate_run),
+                    Limited.UPLOAD: read_rate(settings.rate_upload),
+                },
+                nonce_window=settings.nonce_window,
+                trusted_proxies=read_networks(settings.trusted_proxies),
             )
             server = _Server(uvicorn.Config(app, **_UVICORN))
             welcome(first)  # the socket listens already: whoever calls now is answered in a moment
@@ -177,6 +185,7 @@ _UVICORN: dict[str, Any] = {
     "date_header": True,
     "timeout_graceful_shutdown": 5,
     "timeout_keep_alive": 75,
+    **connection.OPTIONS,
     **keepalive.OPTIONS,
 }
 

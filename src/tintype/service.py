@@ -16,13 +16,14 @@ from tintype.domain.catalogue import Catalogue, Model
 from tintype.domain.errors import AccountSuspended, NotPermitted, ProjectSuspended, UnknownFile
 from tintype.domain.events import status_event
 from tintype.domain.inputs import read_inputs
-from tintype.domain.money import picodollars
+from tintype.domain.money import MICROSECONDS, picodollars
 from tintype.domain.pricing import Quote, quote
 from tintype.domain.project import Project
+from tintype.domain.rate import Limited, Rate, Standing
 from tintype.domain.task import File, Idempotency, NewTask, Task, TaskName
 from tintype.domain.task_object import task_object
 from tintype.domain.tokens import new_token
-from tintype.storage import files, projects, statistics, tasks
+from tintype.storage import files, nonces, projects, rates, statistics, tasks
 from tintype.storage.database import Database
 from tintype.storage.objects import Objects
 from tintype.storage.vault import Vault
@@ -64,6 +65,19 @@ class Service:
         """The project of an API key, with the secrets that go with it; None if there is no such key."""
         return await self.database.read(
             lambda connection: projects.by_key(connection, self.vault, key, now=now())
+        )
+
+    async def spend_nonce(self, project: Project, nonce: str, *, expires: float) -> bool:
+        """Whether the nonce is new. It is remembered until `expires`, in seconds since the epoch."""
+        until = round(expires * MICROSECONDS)
+        return await self.database.write(
+            lambda connection: nonces.spend(connection, project.id, nonce, expires=until)
+        )
+
+    async def take_permit(self, project: Project, limited: Limited, rate: Rate) -> Standing:
+        """One permit out of the project's bucket, if there is one."""
+        return await self.database.write(
+            lambda connection: rates.take(connection, project.id, limited, rate, now=now())
         )
 
     # Tasks

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, cast, get_type_hints
 from urllib.parse import urlsplit
 
+from tintype.domain.addresses import read_networks
 from tintype.domain.errors import BadSetting
+from tintype.domain.rate import read_rate
 
 PREFIX = "TINTYPE_"
 CLIENT_NAMES = frozenset({"URL", "KEY", "SECRET"})
@@ -91,6 +93,16 @@ class Settings:
     heartbeat: float = _knob(2.0, "Seconds between a worker's signs of life.")
     silence: float = _knob(15.0, "Seconds without a sign of life after which a worker counts as dead.")
     max_body_mb: int = _knob(16, "Largest request body, in MiB, uploads of files apart.")
+    rate_run: str = _knob(
+        "off", "How often a project may Run: off, or such as 10/s or 100/min burst 20 (per s, min, h or day)."
+    )
+    rate_upload: str = _knob("off", "How often a project may upload a file, in the same form.")
+    nonce_window: float = _knob(
+        300.0, "Seconds by which the time in a strict nonce or a request signature may differ from ours."
+    )
+    trusted_proxies: str = _knob(
+        "", "Addresses and networks, with commas, whose X-Forwarded-For names the caller. Default: nobody's."
+    )
     log_format: str = _knob("console", "console for people, json for machines.")
     log_level: str = _knob("info", "debug, info, warning or error.")
 
@@ -142,6 +154,16 @@ def _check(settings: Settings) -> None:
         holds=settings.silence >= 2 * settings.heartbeat,
         problem=f"must be at least twice {PREFIX}HEARTBEAT",
     )
+    for name, read in (
+        ("rate_run", read_rate),
+        ("rate_upload", read_rate),
+        ("trusted_proxies", read_networks),
+    ):
+        try:
+            read(getattr(settings, name))
+        except ValueError as problem:
+            demand(name, holds=False, problem=str(problem))
+    demand("nonce_window", holds=settings.nonce_window > 0, problem="must be positive")
     demand("max_body_mb", holds=settings.max_body_mb >= 1, problem="must be at least 1")
 
 

@@ -18,8 +18,10 @@ TIMEOUT = httpx2.Timeout(30.0, connect=5.0)
 
 
 class Client:
-    """Talks to one server for one project. With `sign_requests` every request is signed as a whole (RFC 9421),
-    for projects that accept or require that; `base_url` is then the address that the server is known by.
+    """Talks to one server for one project.
+
+    With `sign_requests` every request is signed as a whole (RFC 9421), for projects that accept or require
+    that; `base_url` must then be the address that the server knows as its own.
 
     A call raises Refused (Unauthorized, TooManyRequests) when the server says no, Unreachable when no
     answer comes, and ServerFault when the answer makes no sense.

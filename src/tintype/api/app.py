@@ -1,5 +1,7 @@
 """The application: every endpoint of the protocol, put together."""
 
+from collections.abc import Mapping
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -8,15 +10,20 @@ from starlette.responses import Response
 
 from tintype.api import health, socket
 from tintype.api.answers import fault, refusal
-from tintype.api.auth import Authenticator
+from tintype.api.auth import NONCE_WINDOW, Authenticator
 from tintype.api.bodies import BodyReader
+from tintype.api.body_digest import BodyDigests
 from tintype.api.edge import Edge
 from tintype.api.files import Files
 from tintype.api.following import Following
+from tintype.api.proxies import Proxies
+from tintype.api.rates import RateLimits
 from tintype.api.run import Run
 from tintype.api.tasks import Tasks
 from tintype.api.tools import Tools
+from tintype.domain.addresses import Network
 from tintype.domain.errors import UnknownPath
+from tintype.domain.rate import Limited, Rate
 from tintype.service import Service
 
 MIB = 2**20
@@ -29,20 +36,31 @@ def create_app(
     ready: health.Ready,
     largest_body: int = 16 * MIB,
     largest_file: int = 100 * MIB,
+    rates: Mapping[Limited, Rate | None] | None = None,
+    nonce_window: float = NONCE_WINDOW,
+    trusted_proxies: tuple[Network, ...] = (),
 ) -> Starlette:
-    """The application that serves `service`. Sizes are in bytes."""
-    authenticator = Authenticator(service)
+    """The application that serves `service`. Sizes are in bytes, the window is in seconds.
+
+    `rates` hold for projects that have none of their own.
+    """
+    authenticator = Authenticator(service, nonce_window=nonce_window)
+    limits = RateLimits(service, rates=rates or {})
     bodies = BodyReader(largest=largest_body, largest_file=largest_file)
     app = Starlette(
         routes=[
             *Tasks(service, authenticator=authenticator, bodies=bodies).routes(),
-            *Run(service, authenticator=authenticator, bodies=bodies).routes(),
+            *Run(service, authenticator=authenticator, bodies=bodies, rates=limits).routes(),
             *Tools(service, authenticator=authenticator, bodies=bodies).routes(),
             *Files(service).routes(),
             *health.routes(ready),
             *socket.routes(following),
         ],
-        middleware=[Middleware(Edge)],
+        middleware=[
+            Middleware(Proxies, trusted=trusted_proxies),
+            Middleware(Edge),
+            Middleware(BodyDigests),
+        ],
         exception_handlers={HTTPException: _no_such_path, Exception: _fault},
     )
     app.router.redirect_slashes = False

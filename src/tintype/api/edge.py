@@ -7,13 +7,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ANY_ORIGIN: Final = [
     (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", b"retry-after"),
+    (b"access-control-expose-headers", b"retry-after, ratelimit, ratelimit-policy"),
 ]
 PREFLIGHT: Final = [
     (b"access-control-allow-methods", b"POST, GET, HEAD, OPTIONS"),
     (
         b"access-control-allow-headers",
-        b"content-type, x-api-key, x-nonce, x-signature, authorization, idempotency-key, range",
+        b"content-type, x-api-key, x-nonce, x-signature, authorization, idempotency-key, range, "
+        b"content-digest, signature, signature-input",
     ),
     (b"access-control-max-age", b"7200"),
 ]

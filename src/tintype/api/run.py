@@ -11,10 +11,12 @@ from starlette.routing import Route
 from tintype.api.answers import LARGEST_ANSWER, answering, success
 from tintype.api.auth import Authenticator
 from tintype.api.bodies import BodyReader
+from tintype.api.rates import RateLimits, telling_rates
 from tintype.api.scalars import flag, text
 from tintype.domain.errors import ModelNotAccessible, NotPermitted, RequestTooLarge
 from tintype.domain.money import dollars
 from tintype.domain.pricing import Quote
+from tintype.domain.rate import Limited
 from tintype.service import Service
 
 LARGEST_ECHO = LARGEST_ANSWER - 64 * 1024
@@ -26,18 +28,22 @@ LONGEST_KEY = 255
 class Run:
     """Answers `/v1/Run/{owner}/{model}`."""
 
-    def __init__(self, service: Service, *, authenticator: Authenticator, bodies: BodyReader) -> None:
+    def __init__(
+        self, service: Service, *, authenticator: Authenticator, bodies: BodyReader, rates: RateLimits
+    ) -> None:
         self._service = service
+        self._rates = rates
         self._authenticator = authenticator
         self._bodies = bodies
 
     def routes(self) -> list[Route]:
         """Exactly two segments follow `Run`: `…/sync` is no model."""
-        return [Route("/v1/Run/{owner}/{model}", answering(self.run), methods=["POST"])]
+        return [Route("/v1/Run/{owner}/{model}", telling_rates(answering(self.run)), methods=["POST"])]
 
     async def run(self, request: Request) -> Response:
         """Accepts a task, or says why not; with `?quote=1` says what it would cost instead."""
         project = await self._authenticator.project(request)
+        await self._rates.spend(request, project, Limited.RUN)
         model = self._service.catalogue.find(request.path_params["owner"], request.path_params["model"])
         if not model.is_open_to(project.name):
             raise ModelNotAccessible

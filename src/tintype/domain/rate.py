@@ -54,7 +54,12 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     remaining: int
     """Requests that may follow at once."""
     wait: int
-    """Whole seconds until one more may follow than `remaining`; 0 with a full bucket."""
+    """Microseconds until one more may follow than `remaining`; 0 with a full bucket."""
+
+    @property
+    def seconds(self) -> int:
+        """The wait in whole seconds, rounded up."""
+        return -(-self.wait // MICROSECONDS)
 
 
 @lru_cache(maxsize=1024)
@@ -79,4 +84,4 @@ def standing(rate: Rate, *, full: int, now: int, allowed: bool) -> Standing:
     missing = max(full - now, 0)
     remaining = max((rate.capacity - missing) // rate.interval, 0)
     wait = missing - (rate.capacity - (remaining + 1) * rate.interval) if missing else 0
-    return Standing(rate=rate, allowed=allowed, remaining=remaining, wait=-(-wait // MICROSECONDS))
+    return Standing(rate=rate, allowed=allowed, remaining=remaining, wait=wait)

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection, update
 
-from tintype.domain.errors import BadSetting
+from tintype.domain.errors import UnfitProject
 from tintype.domain.project import Auth, Project, RequestSignature
 from tintype.domain.rate import OFF, Limited, read_rate
 from tintype.storage import projects
@@ -22,9 +22,9 @@ def guard_project(
     request_signature: RequestSignature | None = None,
     rates: dict[Limited, str] | None = None,
 ) -> Project:
-    """The project as changed; None leaves a guard as it is. A rate is `default`, `off` or as `read_rate` says.
+    """The project as changed; None leaves a guard as it is. A rate is `default` or what `read_rate` reads.
 
-    Raises BadSetting for a rate that is none, and for a project that does not sign.
+    Raises UnfitProject for a rate that is none, and for a project that does not sign.
     """
     changes: dict[str, Any] = {}
     if strict is not None:
@@ -32,12 +32,12 @@ def guard_project(
     if request_signature is not None:
         changes["request_signature"] = request_signature.value
     if project.auth is not Auth.SIGNATURE and (strict or changes.get("request_signature", OFF) != OFF):
-        raise BadSetting(
-            name=f"project {project.name}",
+        raise UnfitProject(
+            name=project.name,
             problem="is known by its key alone; only a signature project can be strict or sign its requests",
         )
     for limited, rate in (rates or {}).items():
-        changes[f"rate_{limited.value}"] = _stored(rate, name=f"rate of {limited.value}")
+        changes[f"rate_{limited.value}"] = _stored(project, limited, rate)
     if changes:
         connection.execute(update(table).where(table.c.id == project.id).values(changes))
     changed = projects.by_id(connection, project.id)
@@ -45,10 +45,10 @@ def guard_project(
     return changed
 
 
-def _stored(rate: str, *, name: str) -> str | None:
+def _stored(project: Project, limited: Limited, rate: str) -> str | None:
     if rate.strip().lower() == DEFAULT:
         return None
     try:
         return str(read_rate(rate) or OFF)
     except ValueError as problem:
-        raise BadSetting(name=name, problem=str(problem)) from None
+        raise UnfitProject(name=project.name, problem=f"a rate of {limited.value} {problem}") from None

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from tintype.bus.protocol import Bus
 from tintype.domain.task import Task
 from tintype.service import now
-from tintype.storage import idempotency, workers
+from tintype.storage import idempotency, nonces, workers
 from tintype.storage.database import Database
 from tintype.worker import presence
 from tintype.worker.story import tell_handed_back
@@ -59,6 +59,7 @@ class Janitor:
                 workers.register(connection, worker, now=NEVER)
             moment = now()
             idempotency.forget_expired(connection, now=moment)
+            nonces.forget_expired(connection, now=moment)
             return workers.rescue(connection, silent_since=moment - self._silence, now=moment)
 
         rescued = await self._database.write(rescue)
