@@ -142,6 +142,11 @@ class Server:
         for pid in self.engine_hosts():
             os.kill(pid, signal.SIGSTOP)
 
+    def thaw_engine(self) -> None:
+        """Lets a frozen engine go on."""
+        for pid in self.engine_hosts():
+            os.kill(pid, signal.SIGCONT)
+
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 

@@ -30,8 +30,8 @@ class Played:
             self.task = self.wire.step(self.task, status)
             self.wire.do(self._story.reached([self.task]))
 
-    def draw(self, step: int) -> None:
-        self.wire.do(self._draw(step))
+    def draw(self, step: int, preview: bytes | None = None) -> None:
+        self.wire.do(self._draw(step, preview))
 
     def note(self) -> None:
         """Stores that it is still being drawn, as a worker does once a second."""
@@ -59,5 +59,6 @@ class Played:
         queued = self.wire.write(lambda c: tasks.hand_back(c, self.task.lease, now=now(), lost=True))
         self.wire.do(tell_handed_back(self._bus, queued))
 
-    async def _draw(self, step: int) -> None:
-        await self._story.progressed(Progress(id="job", step=step, steps=50, elapsed=step / 4))
+    async def _draw(self, step: int, preview: bytes | None = None) -> None:
+        progress = Progress(id="job", step=step, steps=50, elapsed=step / 4, preview=preview)
+        await self._story.progressed(progress)

@@ -62,7 +62,7 @@ class Wire:
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self.http = httpx2.Client(base_url=self.url, timeout=30)
-        self._loop = loop
+        self.loop = loop
         self.caller = self.project(auth=Auth.SIGNATURE)
 
     def do(self, work: Awaitable[T]) -> T:
@@ -71,7 +71,7 @@ class Wire:
         async def working() -> T:
             return await work
 
-        return asyncio.run_coroutine_threadsafe(working(), self._loop).result(20)
+        return asyncio.run_coroutine_threadsafe(working(), self.loop).result(20)
 
     def write(self, change: Callable[[Any], T]) -> T:
         return self.do(self.service.database.write(change))

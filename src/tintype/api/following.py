@@ -7,12 +7,13 @@ bus only gives notice; it is told from the store, so that whoever hears of it wi
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 
 import msgspec
 import structlog
 
+from tintype.api.announcing import Announcing
 from tintype.api.frames import Frame, Inbox, event_frame, state_frame
 from tintype.bus.protocol import task_subject
 from tintype.domain.errors import UnknownTask
@@ -40,15 +41,17 @@ log = structlog.get_logger(__name__)
 
 
 class Followed:
-    """One task: its newest frames, and who listens."""
+    """One task: its newest frames, and who listens. `on_onlooker` is told when one comes to see it drawn."""
 
-    def __init__(self, task: Task, held: Iterable[Frame]) -> None:
+    def __init__(self, task: Task, held: Iterable[Frame], *, on_onlooker: Callable[[int], None]) -> None:
         self.task_id = task.id
         self.token = task.token
         self.held = deque(held, maxlen=HELD)
         self.is_heard = asyncio.Event()
         """Set once no event can be missed any more."""
-        self._inboxes: set[Inbox] = set()
+        self._on_onlooker = on_onlooker
+        self._inboxes: dict[Inbox, bool] = {}
+        """Who listens, and whether with previews."""
         self._seen = time.monotonic()
 
     @property
@@ -60,25 +63,34 @@ class Followed:
         """Whether somebody listens, or was here within the last `linger` seconds."""
         return bool(self._inboxes) or time.monotonic() - self._seen < linger
 
-    def tell(self, frame: Frame) -> None:
-        """Passes a frame on, unless it is old."""
-        if frame.sequence > self.held[-1].sequence:
-            self.held.append(frame)
-            for inbox in self._inboxes:
-                inbox.put(frame)
+    @property
+    def is_looked_at(self) -> bool:
+        """Whether somebody listens who would like to see the task being drawn."""
+        return not self.is_over and any(self._inboxes.values())
 
-    def join(self, inbox: Inbox, *, last_sequence: int | None) -> None:
+    def tell(self, frame: Frame) -> None:
+        """Passes a frame on, unless it is old. Of the previews only the newest is held."""
+        if frame.sequence > self.held[-1].sequence:
+            if frame.plain:
+                self.held = deque((held.without_preview() for held in self.held), maxlen=HELD)
+            self.held.append(frame)
+            for inbox, previews in self._inboxes.items():
+                inbox.put(frame if previews else frame.without_preview())
+
+    def join(self, inbox: Inbox, *, last_sequence: int | None, previews: bool = True) -> None:
         """Tells the inbox the current state, or what it has missed since `last_sequence`; then what comes."""
         missed = []
         if last_sequence is not None:
             inbox.take_back(self.task_id)
             missed = [frame for frame in self.held if frame.sequence > last_sequence]
         for frame in missed or [self.held[-1]]:
-            inbox.put(frame)
-        self._inboxes.add(inbox)
+            inbox.put(frame if previews else frame.without_preview())
+        self._inboxes[inbox] = previews
+        if self.is_looked_at:
+            self._on_onlooker(self.task_id)
 
     def leave(self, inbox: Inbox) -> None:
-        self._inboxes.discard(inbox)
+        self._inboxes.pop(inbox, None)
         self._seen = time.monotonic()
 
 
@@ -88,12 +100,15 @@ class Following:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._followed: dict[str, Followed] = {}
+        self._announcing = Announcing(service.bus, watched=self._looked_at)
         self._looks = asyncio.Semaphore(LOOKS_AT_ONCE)
         self._followers: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """The life of everything that is followed."""
+        announcing = asyncio.create_task(self._announcing.run())
+        self._followers.add(announcing)
         try:
             yield
         finally:
@@ -108,7 +123,7 @@ class Following:
         if known is not None and not task.status.is_terminal:
             return known
         held = [frame for frame in known.held if not frame.terminal] if known else []
-        found = Followed(task, [*held, state_frame(task, self._service)])
+        found = Followed(task, [*held, state_frame(task, self._service)], on_onlooker=self._announcing.add)
         if not task.status.is_terminal:
             self._followed[token] = found
             self._begin(found)
@@ -167,6 +182,9 @@ class Following:
             return
         if not (task.status is Status.OUTPUT and followed.held[-1].type == Status.OUTPUT):
             followed.tell(state_frame(task, self._service))  # of an output, the steps told say more
+
+    def _looked_at(self) -> list[int]:
+        return [followed.task_id for followed in self._followed.values() if followed.is_looked_at]
 
     def _is_wanted(self, followed: Followed) -> bool:
         return followed.is_wanted(linger=self._linger)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -13,8 +14,8 @@ from tintype.service import Service, now
 
 MICROSECONDS = 1_000_000
 NO_TASK = 0
-ROOM = 256
-"""Frames that may wait before only the newest of every task is kept."""
+ROOM, ROOM_BYTES = 256, 2**17
+"""Frames, and their characters, that may wait before only the newest of every task is kept."""
 
 
 class Frame(NamedTuple):
@@ -25,6 +26,11 @@ class Frame(NamedTuple):
     sequence: int = 0
     type: str = ""
     terminal: bool = False
+    plain: "Frame | None" = None
+    """The same without its preview, if it has one."""
+
+    def without_preview(self) -> "Frame":
+        return self.plain or self
 
 
 def _text(content: dict[str, Any]) -> str:
@@ -41,11 +47,19 @@ def error_frame(message: str) -> Frame:
 
 def event_frame(event: TaskEvent) -> Frame:
     """The frame that tells of an event."""
+    message = event.message
+    if isinstance(message, dict) and "preview" in message:
+        plain = _frame_of(event, {key: value for key, value in message.items() if key != "preview"})
+        return _frame_of(event, message)._replace(plain=plain)
+    return _frame_of(event, message)
+
+
+def _frame_of(event: TaskEvent, message: Any) -> Frame:
     content = {
         "type": event.type,
         "id": str(event.task_id),
         "tasktoken": event.token,
-        "message": event.message,
+        "message": message,
         "result": True,
         "seq": event.sequence,
         "success": event.success,
@@ -73,38 +87,55 @@ def state_frame(task: Task, service: Service) -> Frame:
 
 
 class Inbox:
-    """The frames that one socket has yet to send. Bounded: a slow reader misses some, and slows nobody."""
+    """The frames that one listener has yet to be sent. Bounded: a slow one misses some, and slows nobody.
+
+    What waits is at most `ROOM` frames of `ROOM_BYTES` characters, and beyond that one frame without a
+    preview of each of the listener's tasks.
+    """
 
     def __init__(self) -> None:
         self._waiting: deque[Frame] = deque()
-        self._room = ROOM
+        self._size = 0
+        self._room, self._room_bytes = ROOM, ROOM_BYTES
         self._changed = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._waiting)
 
+    @property
+    def size(self) -> int:
+        """The characters of all that waits."""
+        return self._size
+
     def put(self, frame: Frame) -> None:
         self._waiting.append(frame)
-        if len(self._waiting) > self._room:
+        self._size += len(frame.text)
+        if len(self._waiting) > self._room or self._size > self._room_bytes:
             self._thin()
         self._changed.set()
 
     def take_back(self, task_id: int) -> None:
         """Removes what waits of a task."""
-        self._waiting = deque(frame for frame in self._waiting if frame.task_id != task_id)
+        self._keep(frame for frame in self._waiting if frame.task_id != task_id)
 
     async def next(self) -> Frame:
         """The frame that has waited longest."""
         while not self._waiting:
             self._changed.clear()
             await self._changed.wait()
-        return self._waiting.popleft()
+        frame = self._waiting.popleft()
+        self._size -= len(frame.text)
+        return frame
 
     def _thin(self) -> None:
         """Keeps the newest frame of every task: after it, nothing older matters."""
         newest: dict[int, Frame] = {}
         for frame in self._waiting:
             newest.pop(frame.task_id, None)
-            newest[frame.task_id] = frame
-        self._waiting = deque(newest.values())
-        self._room = max(ROOM, 2 * len(newest))
+            newest[frame.task_id] = frame.without_preview()
+        self._keep(newest.values())
+        self._room, self._room_bytes = max(ROOM, 2 * len(newest)), max(ROOM_BYTES, 2 * self._size)
+
+    def _keep(self, frames: Iterable[Frame]) -> None:
+        self._waiting = deque(frames)
+        self._size = sum(len(frame.text) for frame in self._waiting)

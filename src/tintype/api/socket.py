@@ -32,6 +32,7 @@ class Asked(msgspec.Struct, frozen=True):
     type: Any = None
     tasktoken: Any = None
     lastseq: Any = None
+    preview: Any = None
 
 
 _asked = msgspec.json.Decoder(Asked)
@@ -56,8 +57,9 @@ class Socket:
         self._websocket = websocket
         self._following = following
         self._inbox = Inbox()
-        self._registered: dict[str, Followed] = {}
-        self._unfinished: set[int] = set()
+        self._registered: dict[int, Followed] = {}
+        """The tasks whose ends have not been told, by id."""
+        self._has_registered = False
         self._asking = False
         self._refused = False
 
@@ -92,9 +94,9 @@ class Socket:
             return
         self._asking = True
         try:
-            await self._register(token, _sequence(asked.lastseq))
+            await self._register(token, _sequence(asked.lastseq), previews=asked.preview is not False)
         except UnknownTask as unknown:
-            self._refused = self._refused or not self._unfinished
+            self._refused = self._refused or not self._registered
             self._inbox.put(error_frame(str(unknown)))
         except Exception as problem:
             log.error("registration_failed", error=type(problem).__name__)
@@ -102,14 +104,17 @@ class Socket:
         finally:
             self._asking = False
 
-    async def _register(self, token: str, last_sequence: int | None) -> None:
+    async def _register(self, token: str, last_sequence: int | None, *, previews: bool) -> None:
         """Raises UnknownTask."""
         followed = await self._following.find(token)
-        if before := self._registered.get(token):
-            before.leave(self._inbox)
-        self._registered[token] = followed
-        self._unfinished.add(followed.task_id)
-        followed.join(self._inbox, last_sequence=last_sequence)
+        self._leave(followed.task_id)
+        self._registered[followed.task_id] = followed
+        self._has_registered = True
+        followed.join(self._inbox, last_sequence=last_sequence, previews=previews)
+
+    def _leave(self, task_id: int) -> None:
+        if followed := self._registered.pop(task_id, None):
+            followed.leave(self._inbox)
 
     # What is said to the client
 
@@ -118,7 +123,7 @@ class Socket:
             while frame := await self._next():
                 await self._websocket.send_text(frame.text)
                 if frame.terminal:
-                    self._unfinished.discard(frame.task_id)
+                    self._leave(frame.task_id)
             await self._websocket.close(POLICY_VIOLATION if self._refused else NORMAL)
 
     async def _next(self) -> Frame | None:
@@ -139,7 +144,7 @@ class Socket:
     @property
     def _is_done(self) -> bool:
         """Whether the ends of all registered tasks have been told."""
-        return bool(self._registered) and not self._unfinished and not self._asking
+        return self._has_registered and not self._registered and not self._asking
 
 
 def _token(value: Any) -> str:

@@ -8,6 +8,10 @@ WORK = "work"
 """There is work in the queue; the payload is empty."""
 KILL = "kill"
 """A task must stop; the payload is its id in decimal."""
+WATCH = "watch"
+"""Somebody follows tasks and would like to see them being drawn; the payload is their ids in decimal, with
+spaces between. It counts for `WATCHED_FOR` seconds, so whoever says it says it again and again."""
+WATCHED_FOR = 5.0
 
 
 def task_subject(task_id: int) -> str:

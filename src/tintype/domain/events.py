@@ -1,5 +1,6 @@
 """What is told about a task while it lives: small, losable, ordered by `sequence`."""
 
+from base64 import b64encode
 from typing import Any
 
 import msgspec
@@ -50,11 +51,16 @@ def progress_event(task: Task, number: int, message: Any) -> TaskEvent:
     )
 
 
-def progress_message(*, step: int, steps: int, elapsed: float) -> dict[str, str]:
-    """The progress object of `task_output`. All values are strings; `elapsed` is in seconds."""
+def progress_message(
+    *, step: int, steps: int, elapsed: float, preview: bytes | None = None
+) -> dict[str, str]:
+    """The progress object of `task_output`. All values are strings; `elapsed` is in seconds.
+
+    `preview` is a JPEG, shown as a data URL.
+    """
     speed = step / elapsed if elapsed > 0 else 0.0
     remaining = (steps - step) / speed if speed else 0.0
-    return {
+    message = {
         "type": "progressGenerate",
         "task": "Generate",
         "percentage": str(100 * step // steps),
@@ -65,6 +71,12 @@ def progress_message(*, step: int, steps: int, elapsed: float) -> dict[str, str]
         "elapsedTime": duration(elapsed),
         "remainingTime": duration(remaining),
     }
+    return message | {"preview": data_url(preview)} if preview else message
+
+
+def data_url(jpeg: bytes) -> str:
+    """The picture as a URL that holds it."""
+    return f"data:image/jpeg;base64,{b64encode(jpeg).decode()}"
 
 
 def duration(seconds: float) -> str:

@@ -15,6 +15,7 @@ from tintype.engine.protocol import Drawn, Failed, Progress, Started
 from tintype.service import now
 from tintype.storage.objects import Objects
 from tintype.worker import pictures
+from tintype.worker.audience import Audience
 from tintype.worker.engine_host import EngineHost, Heard, Interruption
 from tintype.worker.recording import Move, Recording
 from tintype.worker.story import Story, tell_handed_back
@@ -40,6 +41,7 @@ class Drawing:
         recording: Recording,
         bus: Bus,
         objects: Objects,
+        audience: Audience,
     ) -> None:
         self.engine = engine
         self._stages = stages
@@ -47,6 +49,7 @@ class Drawing:
         self._recording = recording
         self._bus = bus
         self._objects = objects
+        self._audience = audience
         self._story = Story(bus, self._task)
         self._heard: asyncio.Queue[Heard] = asyncio.Queue()
         self._job_id = pictures.job_id(self._task)
@@ -63,11 +66,17 @@ class Drawing:
         self._heard.put_nowait(why)
         await self.engine.drop(self._job_id)
 
+    async def show(self) -> None:
+        """The engine shows the job while somebody wants to see it."""
+        if seconds := self._audience.stays(self._task.id):
+            await self.engine.watch(self._job_id, seconds)
+
     async def run(self) -> None:
         """Returns when nothing is left to do for this attempt. Raises LeaseLost if it was no longer ours."""
         try:
             async with self._turn():
                 if self._heard.empty():
+                    await self.show()
                     await self.engine.admit(pictures.job_of(self._task), self._heard.put_nowait)
                 await self._story.reached(self._stages)
                 await self._conclude(await self._follow())

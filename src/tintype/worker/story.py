@@ -33,10 +33,15 @@ class Story:
                 await tell(self._bus, status_event(task))
 
     async def progressed(self, progress: Progress) -> None:
-        """A step is done."""
+        """A step is done, or the latest one is shown."""
         self._told_since += 1
         if self._told_since < ROOM:
-            message = progress_message(step=progress.step, steps=progress.steps, elapsed=progress.elapsed)
+            message = progress_message(
+                step=progress.step,
+                steps=progress.steps,
+                elapsed=progress.elapsed,
+                preview=progress.preview,
+            )
             await tell(self._bus, progress_event(self._task, self._told_since, message))
 
 

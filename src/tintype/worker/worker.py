@@ -7,13 +7,14 @@ from pathlib import Path
 
 import structlog
 
-from tintype.bus.protocol import KILL, WORK, Bus
+from tintype.bus.protocol import KILL, WATCH, WORK, Bus
 from tintype.domain.errors import LeaseLost
 from tintype.domain.task import Lease, Task
 from tintype.domain.tokens import new_token
 from tintype.storage.database import Database
 from tintype.storage.objects import Objects
 from tintype.worker.alongside import alongside
+from tintype.worker.audience import Audience
 from tintype.worker.drawing import Drawing
 from tintype.worker.engine_host import EngineHost, Interruption
 from tintype.worker.heartbeat import Heartbeat
@@ -63,6 +64,7 @@ class Worker:
         self._heartbeat = Heartbeat(
             worker=self.id, database=database, every=heartbeat, holding=self._holding, on_lost=self._lose
         )
+        self._audience = Audience()
         self._drawings: dict[Lease, Drawing] = {}
         self._woken = asyncio.Event()
         self._in_doubt = False
@@ -91,6 +93,7 @@ class Worker:
                     self._janitor.run(),
                     self._hear_of_work(),
                     self._hear_of_kills(),
+                    self._hear_of_watchers(),
                 ):
                     await self._work()
             except TimeoutError:
@@ -134,6 +137,7 @@ class Worker:
             recording=Recording(self._database, stages[-1].lease),
             bus=self._bus,
             objects=self._objects,
+            audience=self._audience,
         )
         self._drawings[drawing.lease] = drawing
         engine.take_place()
@@ -167,6 +171,14 @@ class Worker:
                 for lease in self._holding():
                     if str(lease.task_id).encode() == task_id:
                         await self._lose(lease)
+
+    async def _hear_of_watchers(self) -> None:
+        async with self._bus.subscribe(WATCH) as payloads:
+            async for payload in payloads:
+                watched = self._audience.hear(payload)
+                for lease in self._holding():
+                    if lease.task_id in watched and (drawing := self._drawings.get(lease)):
+                        await drawing.show()
 
     def _holding(self) -> list[Lease]:
         return list(self._drawings)
