@@ -27,6 +27,9 @@ max_length = {length}
 token = {token}
 native = [[{size}, {size}]]
 
+[edit]
+references = 0
+
 [defaults]
 steps = 25
 guidance = 4.5

@@ -11,6 +11,7 @@ from tintype.engine.images.metadata import read_metadata
 from tintype.engine.protocol import Drawn, OutputFormat, Progress, Started
 
 from .jobs import job
+from .references import reference
 
 
 def draw(engine: BlankEngine) -> Drawn:
@@ -43,11 +44,12 @@ def test_a_blank_picture_says_that_nothing_drew_it() -> None:
 
 def test_a_blank_picture_names_the_pictures_it_was_asked_to_be_after() -> None:
     engine = BlankEngine()
-    engine.admit(job(images=(b"one", b"two")))
+    images = (reference(64, 64, 1), reference(64, 64, 2))
+    engine.admit(job(images=images))
 
     said = read_metadata(draw(engine).image)["references"]
 
-    assert said == [hashlib.sha256(image).hexdigest() for image in (b"one", b"two")]
+    assert said == [hashlib.sha256(image).hexdigest() for image in images]
 
 
 def test_a_job_is_started_and_done_in_one_step() -> None:
@@ -76,3 +78,5 @@ def test_a_dropped_job_is_never_drawn() -> None:
 def test_a_blank_engine_refuses_what_no_engine_draws() -> None:
     with pytest.raises(BadJob, match="steps 0"):
         BlankEngine().admit(job(steps=0))
+    with pytest.raises(BadJob, match="Reference picture 1 is not a PNG"):
+        BlankEngine().admit(job(images=(b"nothing",)))

@@ -12,10 +12,11 @@ import zlib
 from collections.abc import Sequence
 
 import tintype
-from tintype.engine.engine import Denoised, check
-from tintype.engine.images.metadata import describe, digests, jpeg_exif, png_texts
+from tintype.engine.engine import NO_REFERENCES, Denoised, References, check, reading
+from tintype.engine.images.metadata import describe, digests_of, jpeg_exif, png_texts
 from tintype.engine.images.png import png
 from tintype.engine.images.preview import encode_preview, preview_size
+from tintype.engine.images.reading import read_picture
 from tintype.engine.protocol import Drawn, Failed, Job, JobEvent, Progress, Ready, Started
 
 NAME = "blank"
@@ -27,7 +28,7 @@ class BlankEngine:
 
     def __init__(self, *, places: int = 64) -> None:
         self._places = places
-        self._waiting: dict[str, tuple[Job, float]] = {}
+        self._waiting: dict[str, Denoised] = {}
         self._stepped: Job | None = None
         self._versions = {"tintype": tintype.__version__}
 
@@ -38,19 +39,30 @@ class BlankEngine:
     def idle(self) -> bool:
         return not self._waiting
 
-    def admit(self, job: Job) -> None:
+    def prepare(self, job: Job) -> References:
         check(job)
-        self._waiting.setdefault(job.id, (job, time.monotonic()))
+        for number, file in enumerate(job.images, start=1):
+            with reading(number):
+                read_picture(file)
+        return References(digests=digests_of(job))
+
+    def admit(self, job: Job, references: References = NO_REFERENCES) -> None:
+        check(job)
+        if job.images:
+            references = self.prepare(job)
+        self._waiting.setdefault(
+            job.id, Denoised(job=job, latents=None, admitted=time.monotonic(), references=references)
+        )
 
     def step(self) -> Sequence[JobEvent | Denoised]:
         if self.idle:
             return ()
-        job, admitted = self._waiting.pop(next(iter(self._waiting)))
-        self._stepped = job
+        denoised = self._waiting.pop(next(iter(self._waiting)))
+        job = self._stepped = denoised.job
         return (
             Started(id=job.id),
             Progress(id=job.id, step=job.steps, steps=job.steps, elapsed=0.0),
-            Denoised(job=job, latents=None, admitted=admitted),
+            denoised,
         )
 
     def drop(self, job_id: str) -> bool:
@@ -64,7 +76,9 @@ class BlankEngine:
 
     def finish(self, denoised: Denoised) -> Drawn | Failed:
         job = denoised.job
-        metadata = describe(job, checkpoint=NAME, versions=self._versions, references=digests(job))
+        metadata = describe(
+            job, checkpoint=NAME, versions=self._versions, references=denoised.references.digests
+        )
         if job.output_format == "png":
             image = png(job.width, job.height, _rows(job.width, job.height), png_texts(metadata))
         else:

@@ -4,16 +4,31 @@ Knows requests and pixels, nothing of processes or pipes. Imports no tensor libr
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tintype.domain.errors import BadCheckpoint
+from tintype.engine.images.reading import UnusablePicture
 from tintype.engine.protocol import LARGEST_IMAGES, MOST_IMAGES, Drawn, Failed, Job, JobEvent, Ready
 
 SIDES = range(64, 2048 + 1, 16)
 SEEDS = range(2**32)
 LONGEST_SCHEDULE = 1000
+
+
+@dataclass(frozen=True)
+class References:
+    """A job's reference pictures, as `Engine.prepare` has read them."""
+
+    digests: tuple[str, ...] = ()
+    """SHA-256 of each file as it came."""
+    encoded: Any = ()
+    """What the engine makes of them."""
+
+
+NO_REFERENCES = References()
 
 
 @dataclass(frozen=True)
@@ -24,12 +39,14 @@ class Denoised:
     latents: Any
     admitted: float
     """Seconds on the monotonic clock."""
+    references: References = NO_REFERENCES
 
 
 class Engine(Protocol):
     """Draws any number of jobs, a step at a time.
 
-    `admit`, `step` and `drop` belong to one thread, `finish` may run on another one beside it.
+    `admit`, `step`, `sketch` and `drop` belong to one thread; `prepare` and `finish` may run beside it,
+    on a thread each.
     """
 
     def ready(self) -> Ready:
@@ -41,8 +58,15 @@ class Engine(Protocol):
         """No job waits for a step."""
         ...
 
-    def admit(self, job: Job) -> None:
-        """The job takes part from the next step on. Raises `BadJob` if it cannot be drawn."""
+    def prepare(self, job: Job) -> References:
+        """Read the job's reference pictures. Raises `BadJob` if the job cannot be drawn with them."""
+        ...
+
+    def admit(self, job: Job, references: References = NO_REFERENCES) -> None:
+        """The job takes part from the next step on. Raises `BadJob` if it cannot be drawn.
+
+        Pictures that the job still carries are prepared here.
+        """
         ...
 
     def step(self) -> Sequence[JobEvent | Denoised]:
@@ -55,7 +79,7 @@ class Engine(Protocol):
 
     def sketch(self, job_id: str) -> bytes | Callable[[], bytes] | None:
         """A preview of the job after the step it has just done: the JPEG, or what makes it, to be called
-        on another thread, or None if there is nothing to show. Belongs to the stepping thread."""
+        on another thread, or None if there is nothing to show."""
         ...
 
     def finish(self, denoised: Denoised) -> Drawn | Failed:
@@ -65,6 +89,15 @@ class Engine(Protocol):
 
 class BadJob(ValueError):
     """A job that cannot be drawn; the message says why."""
+
+
+@contextmanager
+def reading(number: int) -> Iterator[None]:
+    """Says of a picture that cannot be used which one of the job's it is, counted from 1, as `BadJob`."""
+    try:
+        yield
+    except UnusablePicture as error:
+        raise BadJob(f"Reference picture {number} {error}") from error
 
 
 def check(job: Job) -> None:

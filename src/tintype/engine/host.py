@@ -3,9 +3,9 @@
 Commands come as frames on stdin, events go as frames to stdout, logs to stderr. Moves messages between
 the pipe and an engine; knows no database, no task and no secret.
 
-Five threads: a reader of commands, one that steps (the main thread, the only one that schedules and
-denoises), one that finishes pictures and one that makes previews beside the next steps, and a writer of
-events, so that a slow reader on the other side never delays a step.
+A reader of commands has its own thread; so has stepping (the main thread, the only one that schedules
+and denoises); beside the steps reference pictures are prepared, pictures finished and previews made, on
+a thread each; and events have a writer, so that a slow reader on the other side never delays a step.
 
 It leaves when told to stop, and at once when stdin ends, since then its worker is gone. SIGINT and
 SIGTERM are ignored: what they mean is the worker's to decide.
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace, inbox: Inbox, post: Callable[[Event], None]
     ready = engine.ready()
     log("engine host ready", **msgspec.structs.asdict(ready))
     post(ready)
-    Serving(engine, post).run(inbox)
+    Serving(engine, inbox, post).run()
     return 0
 
 

@@ -11,20 +11,27 @@ import msgspec
 
 from tintype.engine.frames import decode_command, frame, read_frame
 from tintype.engine.log import log
+from tintype.engine.preparing import Prepared
 from tintype.engine.protocol import Command, Event, Failed
 
 
 class Inbox:
-    """Commands from stdin. The end of stdin ends the process: nobody is left to draw for."""
+    """Commands from stdin, and jobs that have been prepared.
+
+    The end of stdin ends the process: nobody is left to draw for.
+    """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
+        self._commands: queue.SimpleQueue[Command | Prepared] = queue.SimpleQueue()
 
     def start(self, post: Callable[[Event], None]) -> None:
         threading.Thread(target=self._read, args=(post,), name="reader", daemon=True).start()
 
-    def take(self, *, wait: bool) -> Iterator[Command]:
+    def put(self, prepared: Prepared) -> None:
+        self._commands.put(prepared)
+
+    def take(self, *, wait: bool) -> Iterator[Command | Prepared]:
         """All commands that are here; with `wait`, at least one."""
         try:
             yield self._commands.get(block=wait)

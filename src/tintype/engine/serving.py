@@ -3,10 +3,11 @@
 import traceback
 from collections.abc import Callable
 
-from tintype.engine.engine import BadJob, Denoised, Engine, reason_of
+from tintype.engine.engine import NO_REFERENCES, BadJob, Denoised, Engine, References, reason_of
 from tintype.engine.finishing import Finishing
 from tintype.engine.log import log
 from tintype.engine.pipes import Inbox
+from tintype.engine.preparing import Prepared, Preparing
 from tintype.engine.previewing import Previewing
 from tintype.engine.protocol import (
     Command,
@@ -25,28 +26,35 @@ from tintype.engine.protocol import (
 class Serving:
     """Draws what comes, until a `Stop` came and everything admitted has left."""
 
-    def __init__(self, engine: Engine, post: Callable[[Event], None]) -> None:
+    def __init__(self, engine: Engine, inbox: Inbox, post: Callable[[Event], None]) -> None:
         self._engine = engine
+        self._inbox = inbox
         self._post = post
+        self._preparing = Preparing(engine, inbox.put)
         self._finishing = Finishing(engine, post)
         self._previewing = Previewing(engine, post)
         self._stopping = False
 
-    def run(self, inbox: Inbox) -> None:
-        with self._finishing, self._previewing:
-            while not (self._stopping and self._engine.idle):
-                for command in inbox.take(wait=self._engine.idle):
+    def run(self) -> None:
+        with self._preparing, self._finishing, self._previewing:
+            while not (self._stopping and self._engine.idle and self._preparing.idle):
+                for command in self._inbox.take(wait=self._engine.idle):
                     self._obey(command)
                 for event in self._engine.step():
                     self._tell(event)
 
-    def _obey(self, command: Command) -> None:
+    def _obey(self, command: Command | Prepared) -> None:
         match command:
+            case Job() if command.images:
+                self._preparing.take(command)
             case Job():
-                self._admit(command)
+                self._admit(command, NO_REFERENCES)
+            case Prepared(job=job, references=references):
+                if self._preparing.release(job.id):
+                    self._admit(job, references)
             case Drop(id=job_id):
                 self._previewing.leave(job_id)
-                if self._engine.drop(job_id) or self._finishing.drop(job_id):
+                if any(room.drop(job_id) for room in (self._preparing, self._engine, self._finishing)):
                     self._post(Dropped(id=job_id))
             case Watch(id=job_id, seconds=seconds):
                 self._previewing.watch(job_id, seconds)
@@ -65,9 +73,12 @@ class Serving:
             case _:
                 self._post(event)
 
-    def _admit(self, job: Job) -> None:
+    def _admit(self, job: Job, references: References | Exception) -> None:
+        if isinstance(references, Exception):
+            self._fail(job.id, reason_of(references))
+            return
         try:
-            self._engine.admit(job)
+            self._engine.admit(job, references)
         except Exception as error:
             if not isinstance(error, BadJob):
                 log("job not admitted", job=job.id, traceback=traceback.format_exc())

@@ -1,4 +1,4 @@
-"""Jobs of one canvas that step together: one forward pass, each at its own sigma, guidance and seed."""
+"""Jobs of one layout that step together: one forward pass, each at its own sigma, guidance and seed."""
 
 import time
 from collections.abc import Sequence
@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tintype.engine.flux2.canvas import Canvas
+from tintype.engine.engine import NO_REFERENCES, References
+from tintype.engine.flux2.layout import Layout
 from tintype.engine.protocol import Job
 
 
@@ -17,7 +18,7 @@ class Run:
     """A job under way."""
 
     job: Job
-    canvas: Canvas
+    layout: Layout
     embedding: Tensor
     """(length, dimensions)."""
     latents: Tensor
@@ -26,6 +27,9 @@ class Run:
     """steps + 1 of them."""
     guided: bool
     """Takes a second row in the batch, against the empty prompt."""
+    references: References = NO_REFERENCES
+    reference_tokens: Tensor | None = None
+    """(tokens, channels), float32: of all its reference pictures."""
     step: int = 0
     admitted: float = field(default_factory=time.monotonic)
     started: float | None = None
@@ -41,6 +45,22 @@ class Positions:
 
     image: Tensor
     text: Tensor
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """What a step was made of. Nothing of it is changed afterwards, so any thread may read it."""
+
+    runs: Sequence[Run]
+    latents: Tensor
+    """(batch, tokens, channels), before the step."""
+    sigmas: Tensor
+    velocity: Tensor
+
+    def clean(self, run: Run) -> Tensor:
+        """(tokens, channels): where the run's latents would end if they went on straight, x - sigma · v."""
+        index = self.runs.index(run)
+        return self.latents[index] - self.sigmas[index] * self.velocity[index]
 
 
 class Batch:
@@ -61,9 +81,17 @@ class Batch:
         self._all_guided = len(guided) == len(self.runs)
         embeddings = torch.stack([run.embedding for run in runs])
         self._embeddings = torch.cat([embeddings, empty.expand(len(guided), -1, -1)])
+        self._references = self._stack_references(guided)
         strengths = torch.tensor([run.job.guidance for run in runs], device=device)
         self._strength = strengths[guided].view(-1, 1, 1)
         self._guidance = strengths if embedded_guidance else None
+
+    def _stack_references(self, guided: Sequence[int]) -> Tensor | None:
+        """(rows, tokens, channels), of runs that have any."""
+        tokens = [run.reference_tokens for run in self.runs if run.reference_tokens is not None]
+        if not tokens:
+            return None
+        return torch.stack([*tokens, *(tokens[index] for index in guided)]).to(self._embeddings.dtype)
 
     def holds(self, runs: Sequence[Run]) -> bool:
         return self.runs == runs
@@ -73,33 +101,39 @@ class Batch:
         for run, latents in zip(self.runs, self._latents, strict=True):
             run.latents = latents
 
-    def step(self, transformer: Any) -> None:
+    def step(self, transformer: Any) -> "Stepped":
         """One Euler step: x + (sigma' - sigma) · v. If it raises, nothing has changed."""
         steps = [(run.sigmas[run.step], run.sigmas[run.step + 1]) for run in self.runs]
         device = self._latents.device
         sigmas = torch.tensor(steps, dtype=torch.float32, device=device)
         velocity = self._velocity(transformer, sigmas[:, 0])
+        stepped = Stepped(runs=self.runs, latents=self._latents, sigmas=sigmas[:, 0], velocity=velocity)
         self._latents = self._latents + (sigmas[:, 1] - sigmas[:, 0]).view(-1, 1, 1) * velocity
         if device.type == "cuda":
             torch.cuda.current_stream(device).synchronize()  # a step that is reported is done
         for run in self.runs:
             run.step += 1
+        return stepped
 
     def _velocity(self, transformer: Any, sigmas: Tensor) -> Tensor:
         """(batch, tokens, channels), float32: guided as in https://arxiv.org/abs/2207.12598."""
         latents = self._latents
+        drawn = latents.shape[1]
         if self._guided is not None:
             latents = torch.cat([latents, latents[self._guided]])
             sigmas = torch.cat([sigmas, sigmas[self._guided]])
+        latents = latents.to(self._embeddings.dtype)
+        if self._references is not None:
+            latents = torch.cat([latents, self._references], dim=1)
         predicted: Tensor = transformer(
-            hidden_states=latents.to(self._embeddings.dtype),
+            hidden_states=latents,
             timestep=sigmas,
             guidance=self._guidance,
             encoder_hidden_states=self._embeddings,
             txt_ids=self._positions.text,
             img_ids=self._positions.image,
             return_dict=False,
-        )[0].float()
+        )[0][:, :drawn].float()
         if self._guided is None:
             return predicted
         count = len(self.runs)

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from tintype.engine.images.encode import Pixels
+from tintype.engine.images.preview import preview_size
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,19 @@ class Canvases:
     def fit(self, picture: Pixels, width: int, height: int) -> Pixels:
         """What was drawn on the chosen canvas, as a picture of exactly that size."""
         return resampled(picture, width, height) if self.native else cropped(picture, width, height)
+
+    def preview(self, picture: Pixels, width: int, height: int) -> Image.Image:
+        """As `fit`, but of what was drawn on the canvas at any scale, and no larger than a preview."""
+        size = preview_size(width, height)
+        if self.native:
+            return Image.fromarray(resampled(picture, *size))
+        canvas = self.choose(width, height)
+        scale_down = picture.shape[0] / (canvas.rows * self.token)
+        scale_across = picture.shape[1] / (canvas.columns * self.token)
+        inner_height, inner_width = height * scale_down, width * scale_across
+        top, left = (picture.shape[0] - inner_height) / 2, (picture.shape[1] - inner_width) / 2
+        box = (left, top, left + inner_width, top + inner_height)
+        return Image.fromarray(picture).resize(size, Image.Resampling.BILINEAR, box=box)
 
 
 def _distance(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[float, float]:

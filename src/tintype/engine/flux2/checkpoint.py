@@ -14,6 +14,7 @@ from tintype.domain.errors import BadCheckpoint
 from tintype.engine.flux2.canvas import Canvases
 from tintype.engine.flux2.decode import Decoder
 from tintype.engine.flux2.packed import pack_linears
+from tintype.engine.flux2.references import ReferenceEncoder
 from tintype.engine.flux2.sidecar import Sidecar, Text, read_sidecar
 from tintype.engine.flux2.sigmas import Shift
 from tintype.engine.flux2.text import (
@@ -53,6 +54,9 @@ class Checkpoint:
     dtype: torch.dtype
     transformer: Any
     decoder: Decoder
+    references: ReferenceEncoder
+    most_references: int
+    """How many reference pictures a job may have; 0: the checkpoint cannot edit."""
     text: TextEncoder
     shift: Shift
     canvases: Canvases
@@ -97,7 +101,9 @@ def open_checkpoint(path: str, *, device: torch.device, dtype: torch.dtype) -> C
         device=device,
         dtype=dtype,
         transformer=transformer,
-        decoder=Decoder(vae),
+        decoder=Decoder(vae, token=canvases.token),
+        references=ReferenceEncoder(vae, token=canvases.token),
+        most_references=sidecar.edit.references,
         text=prompts,
         shift=shift,
         canvases=canvases,

@@ -1,26 +1,28 @@
 """Drawing with a FLUX.2 checkpoint: step-level continuous batching.
 
-Jobs of one canvas share forward passes whatever their prompts, seeds, guidance, number of steps and
-progress; they join and leave between steps.
+Jobs of one layout (of canvas and reference pictures) share forward passes whatever their prompts, seeds,
+guidance, number of steps and progress; they join and leave between steps.
 """
 
 import time
-from collections.abc import Hashable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 import torch
 
-from tintype.engine.engine import BadJob, Denoised, check, reason_of
-from tintype.engine.flux2.batch import Batch, Positions, Run
-from tintype.engine.flux2.canvas import Canvas
+from tintype.engine.engine import NO_REFERENCES, BadJob, Denoised, References, check, reason_of
+from tintype.engine.flux2.batch import Batch, Positions, Run, Stepped
 from tintype.engine.flux2.checkpoint import Checkpoint
-from tintype.engine.flux2.latents import image_positions, noise, text_positions
+from tintype.engine.flux2.latents import noise
+from tintype.engine.flux2.layout import Layout, image_positions, text_positions
 from tintype.engine.flux2.positions import RememberedPositions
+from tintype.engine.flux2.references import Reference
 from tintype.engine.flux2.schedule import Schedule
 from tintype.engine.flux2.sigmas import sigma_table
 from tintype.engine.images.encode import encode
-from tintype.engine.images.metadata import describe
+from tintype.engine.images.metadata import describe, digests_of
+from tintype.engine.images.preview import LONGEST_SIDE, encode_preview
 from tintype.engine.log import log
 from tintype.engine.protocol import Drawn, Failed, Job, JobEvent, Progress, Ready, Started
 
@@ -45,7 +47,10 @@ class Flux2Engine:
         self._versions = dict(versions)
         self._runs: dict[str, Run] = {}
         self._schedule = Schedule()
-        self._batches: dict[Canvas, Batch] = {}
+        self._batches: dict[Layout, Batch] = {}
+        self._stepped: list[Stepped] = []
+        length = checkpoint.text.empty.shape[0]
+        self._text_positions = text_positions(length).to(checkpoint.device)
         self._positions = lru_cache(maxsize=32)(self._new_positions)
         transformer = checkpoint.transformer
         if not isinstance(transformer.pos_embed, RememberedPositions):
@@ -57,28 +62,39 @@ class Flux2Engine:
             device=str(self._checkpoint.device),
             places=self._places,
             versions=self._versions,
-            edits=False,
+            edits=self._checkpoint.most_references > 0,
         )
 
     @property
     def idle(self) -> bool:
         return not self._runs
 
-    def admit(self, job: Job) -> None:
+    def prepare(self, job: Job) -> References:
         check(job)
-        if job.images:
-            raise BadJob("This checkpoint cannot edit pictures.")
+        most = self._checkpoint.most_references
+        if job.images and not most:
+            name = self._checkpoint.name
+            raise BadJob(f"This checkpoint cannot edit pictures: {name} draws from the prompt alone.")
+        if len(job.images) > most:
+            raise BadJob(f"{len(job.images)} reference pictures, but this checkpoint takes {most} at most")
+        digests = digests_of(job)
+        return References(digests, encoded=self._checkpoint.references.encode(job.images, digests))
+
+    def admit(self, job: Job, references: References = NO_REFERENCES) -> None:
+        check(job)
         if job.id in self._runs:
             return
-        run = self._new_run(job)
+        if job.images:
+            references = self.prepare(job)
+        run = self._new_run(job, references)
         rows = 2 if run.guided else 1
         self._runs[job.id] = run
         self._schedule.add(
             job.id,
-            group=run.canvas,
+            group=run.layout,
             share=job.share,
             weight=job.weight,
-            cost=rows * run.canvas.tokens,
+            cost=rows * run.layout.tokens,
             room=rows,
         )
 
@@ -87,13 +103,18 @@ class Flux2Engine:
 
     @torch.inference_mode()
     def step(self) -> Sequence[JobEvent | Denoised]:
+        self._stepped = []
         runs = [self._runs[job_id] for job_id in self._schedule.next(self._capacity)]
         events = self._start(runs)
         failed = self._forward(runs)
         return [*events, *self._proceed(runs, failed)]
 
-    def sketch(self, job_id: str) -> None:
-        return None
+    def sketch(self, job_id: str) -> Callable[[], bytes] | None:
+        run = self._runs.get(job_id)
+        stepped = next((stepped for stepped in self._stepped if run in stepped.runs), None)
+        if run is None or stepped is None:
+            return None
+        return partial(self._preview, stepped, run)
 
     @torch.inference_mode()
     def finish(self, denoised: Denoised) -> Drawn | Failed:
@@ -103,7 +124,12 @@ class Flux2Engine:
         canvas = canvases.choose(job.width, job.height)
         picture = self._checkpoint.decoder.decode(denoised.latents, canvas)
         picture = canvases.fit(picture, job.width, job.height)
-        metadata = describe(job, checkpoint=self._checkpoint.name, versions=self._versions)
+        metadata = describe(
+            job,
+            checkpoint=self._checkpoint.name,
+            versions=self._versions,
+            references=denoised.references.digests,
+        )
         return Drawn(
             id=job.id,
             image=encode(picture, job.output_format, metadata),
@@ -113,21 +139,31 @@ class Flux2Engine:
             elapsed=time.monotonic() - denoised.admitted,
         )
 
-    def _new_run(self, job: Job) -> Run:
+    @torch.inference_mode()
+    def _preview(self, stepped: Stepped, run: Run) -> bytes:
+        canvases, job = self._checkpoint.canvases, run.job
+        picture = self._checkpoint.decoder.preview(stepped.clean(run), run.layout.drawn, LONGEST_SIDE)
+        return encode_preview(canvases.preview(picture, job.width, job.height))
+
+    def _new_run(self, job: Job, references: References) -> Run:
         checkpoint = self._checkpoint
         canvas = checkpoint.canvases.choose(job.width, job.height)
         channels = checkpoint.transformer.config.in_channels
+        encoded: Sequence[Reference] = references.encoded
+        tokens = [reference.tokens for reference in encoded]
         return Run(
             job=job,
-            canvas=canvas,
+            layout=Layout(drawn=canvas, references=tuple(reference.grid for reference in encoded)),
             embedding=checkpoint.text.embed(job.prompt),
             latents=noise(job.seed, canvas, channels).to(checkpoint.device),
             sigmas=sigma_table(job.steps, canvas.tokens, checkpoint.shift).tolist(),
             guided=checkpoint.classifier_free and job.guidance > 1,
+            references=references,
+            reference_tokens=torch.cat(tokens).to(checkpoint.device) if tokens else None,
         )
 
     def _capacity(self, group: Hashable) -> int:
-        assert isinstance(group, Canvas)
+        assert isinstance(group, Layout)
         tokens = group.tokens + self._checkpoint.text.empty.shape[0]
         return min(self._max_rows, self._max_tokens // tokens)
 
@@ -142,7 +178,7 @@ class Flux2Engine:
         if not runs:
             return {}
         try:
-            self._batch(runs).step(self._checkpoint.transformer)
+            self._stepped.append(self._batch(runs).step(self._checkpoint.transformer))
         except Exception as error:
             log("step failed", jobs=[run.job.id for run in runs], error=repr(error))
             if len(runs) == 1:
@@ -154,15 +190,15 @@ class Flux2Engine:
         return {}
 
     def _batch(self, runs: Sequence[Run]) -> Batch:
-        canvas = runs[0].canvas
-        batch = self._batches.get(canvas)
+        layout = runs[0].layout
+        batch = self._batches.get(layout)
         if batch is None or not batch.holds(runs):
             if batch is not None:
                 batch.release()
-            batch = self._batches[canvas] = Batch(
+            batch = self._batches[layout] = Batch(
                 runs,
                 empty=self._checkpoint.text.empty,
-                positions=self._positions(canvas),
+                positions=self._positions(layout),
                 embedded_guidance=self._checkpoint.embedded_guidance,
             )
         return batch
@@ -180,7 +216,7 @@ class Flux2Engine:
             events.append(Progress(id=job.id, step=run.step, steps=job.steps, elapsed=elapsed))
             if run.done:
                 self._leave(job.id)
-                events.append(Denoised(job=job, latents=run.latents, admitted=run.admitted))
+                events.append(Denoised(job, run.latents, run.admitted, run.references))
         return events
 
     def _leave(self, job_id: str) -> Run | None:
@@ -189,13 +225,12 @@ class Flux2Engine:
         if run is None:
             return None
         self._schedule.remove(job_id)
-        batch = self._batches.get(run.canvas)
+        batch = self._batches.get(run.layout)
         if batch is not None and run in batch.runs:
             batch.release()
-            del self._batches[run.canvas]
+            del self._batches[run.layout]
         return run
 
-    def _new_positions(self, canvas: Canvas) -> Positions:
-        device = self._checkpoint.device
-        length = self._checkpoint.text.empty.shape[0]
-        return Positions(image=image_positions(canvas).to(device), text=text_positions(length).to(device))
+    def _new_positions(self, layout: Layout) -> Positions:
+        image = image_positions(layout).to(self._checkpoint.device)
+        return Positions(image=image, text=self._text_positions)

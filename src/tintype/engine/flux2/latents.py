@@ -24,20 +24,15 @@ def token_grid(tokens: Tensor, canvas: Canvas) -> Tensor:
     return tokens.T.reshape(1, -1, canvas.rows, canvas.columns)
 
 
+def patchify(latents: Tensor) -> Tensor:
+    """(batch, channels, 2 · rows, 2 · columns) → (batch, 4 · channels, rows, columns)."""
+    batch, channels, height, width = latents.shape
+    patches = latents.reshape(batch, channels, height // 2, 2, width // 2, 2)
+    return patches.permute(0, 1, 3, 5, 2, 4).reshape(batch, 4 * channels, height // 2, width // 2)
+
+
 def unpatchify(grid: Tensor) -> Tensor:
     """(batch, 4 · channels, rows, columns) → (batch, channels, 2 · rows, 2 · columns)."""
     batch, channels, rows, columns = grid.shape
     patches = grid.reshape(batch, channels // 4, 2, 2, rows, columns)
     return patches.permute(0, 1, 4, 2, 5, 3).reshape(batch, channels // 4, 2 * rows, 2 * columns)
-
-
-def image_positions(canvas: Canvas) -> Tensor:
-    """(tokens, 4), int64: time, row, column, layer of each image token."""
-    one = torch.arange(1)
-    return torch.cartesian_prod(one, torch.arange(canvas.rows), torch.arange(canvas.columns), one)
-
-
-def text_positions(length: int) -> Tensor:
-    """(length, 4), int64: text tokens differ in their last coordinate alone."""
-    one = torch.arange(1)
-    return torch.cartesian_prod(one, one, one, torch.arange(length))

@@ -1,17 +1,18 @@
-"""Rotary embeddings, computed once per canvas instead of once per forward."""
+"""Rotary embeddings, computed once per layout instead of once per forward."""
 
 from collections import OrderedDict
 from typing import Any
 
 from torch import Tensor, nn
 
-_KEPT = 64
+_KEPT_TOKENS = 2**18
+"""0.3 GB at 128 dimensions a head."""
 
 Rotary = tuple[Tensor, Tensor]
 
 
 class RememberedPositions(nn.Module):
-    """Stands in for the transformer's `pos_embed`; remembers the last position tensors by identity.
+    """Stands in for the transformer's `pos_embed`; remembers the newest position tensors by identity.
 
     Positions are never changed in place, and are kept alive here, so identity means equality.
     """
@@ -26,6 +27,9 @@ class RememberedPositions(nn.Module):
         known = self._known.get(id(positions))
         if known is None:
             known = self._known[id(positions)] = (positions, self._embed(positions))
-            if len(self._known) > _KEPT:
+            while len(self._known) > 1 and self._tokens() > _KEPT_TOKENS:
                 self._known.popitem(last=False)
         return known[1]
+
+    def _tokens(self) -> int:
+        return sum(positions.shape[0] for positions, _ in self._known.values())

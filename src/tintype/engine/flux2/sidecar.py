@@ -5,6 +5,8 @@ from typing import Annotated
 
 import msgspec
 
+from tintype.engine.protocol import MOST_IMAGES
+
 FILE = "tintype.toml"
 
 AtLeastOne = msgspec.Meta(min_length=1)
@@ -32,6 +34,13 @@ class CanvasTable(_Table, frozen=True):
     """Width and height of the sizes it was trained for; empty: any."""
 
 
+class Edit(_Table, frozen=True):
+    """Whether the checkpoint was trained to draw after pictures, as FLUX.2 is."""
+
+    references: Annotated[int, msgspec.Meta(ge=0, le=MOST_IMAGES)] = MOST_IMAGES
+    """How many reference pictures it takes at once; 0: it draws from the prompt alone."""
+
+
 class Defaults(_Table, frozen=True):
     """What to ask of it when nothing is asked. For people and catalogues; jobs always say."""
 
@@ -46,6 +55,7 @@ class Sidecar(_Table, frozen=True):
     description: str = ""
     text: Text | None = None
     canvas: CanvasTable = CanvasTable()
+    edit: Edit = Edit()
     defaults: Defaults = Defaults()
 
 

@@ -3,7 +3,6 @@
 The encoder is loaded up to the last layer whose output is used; no language-model head, no logits.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tintype.engine.flux2.remembered import Remembered
 from tintype.engine.flux2.sidecar import Text
 
 Tokenize = Callable[[str], Mapping[str, Tensor]]
 
 CACHE_BYTES = 256 * 2**20
+LONGEST_TEXT = 2**16
+"""Characters of a prompt that are looked at: 128 for each token of the longest FLUX.2 prompt, of which
+usual text takes 4. What comes after them would be cut off anyway, but only after it had been split."""
 
 
 class TextEncoder:
@@ -27,9 +30,7 @@ class TextEncoder:
         self._encoder = encoder
         self._tokenize = tokenize
         self._layers = layers
-        self._cache: OrderedDict[str, Tensor] = OrderedDict()
-        self._cache_bytes = cache_bytes
-        self._cached_bytes = 0
+        self._remembered = Remembered[Tensor](cache_bytes)
         self.empty = self._encode("")
         """The embedding of the empty prompt, (length, dimensions)."""
 
@@ -37,17 +38,8 @@ class TextEncoder:
         """(length, dimensions), in the encoder's dtype and on its device; remembered by prompt."""
         if not prompt:
             return self.empty
-        known = self._cache.get(prompt)
-        if known is not None:
-            self._cache.move_to_end(prompt)
-            return known
-        embedding = self._encode(prompt)
-        self._cache[prompt] = embedding
-        self._cached_bytes += embedding.nbytes
-        while self._cached_bytes > self._cache_bytes:
-            _, oldest = self._cache.popitem(last=False)
-            self._cached_bytes -= oldest.nbytes
-        return embedding
+        prompt = prompt[:LONGEST_TEXT]
+        return self._remembered.get(prompt, lambda: self._encode(prompt))
 
     @torch.inference_mode()
     def _encode(self, prompt: str) -> Tensor:

@@ -46,7 +46,7 @@ def describe(
     }
 
 
-def digests(job: Job) -> tuple[str, ...]:
+def digests_of(job: Job) -> tuple[str, ...]:
     """SHA-256 of each of the job's reference pictures as it came, in hexadecimal digits."""
     return tuple(hashlib.sha256(image).hexdigest() for image in job.images)
 

@@ -1,0 +1,70 @@
+"""Reading and encoding reference pictures beside the steps."""
+
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from tintype.engine.engine import BadJob, Engine, References
+from tintype.engine.log import log
+from tintype.engine.protocol import Job
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A job, now without its pictures, and what they have become, or why they cannot be used."""
+
+    job: Job
+    references: References | Exception
+
+
+class Preparing:
+    """Jobs whose reference pictures are being read, one after another.
+
+    `take`, `drop` and `release` belong to the stepping thread; `put` is called on another one.
+    """
+
+    def __init__(self, engine: Engine, put: Callable[[Prepared], None]) -> None:
+        self._engine = engine
+        self._put = put
+        self._wanted: set[str] = set()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="preparing")
+
+    def __enter__(self) -> "Preparing":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown(wait=True)
+
+    @property
+    def idle(self) -> bool:
+        return not self._wanted
+
+    def take(self, job: Job) -> None:
+        if job.id not in self._wanted:
+            self._wanted.add(job.id)
+            self._thread.submit(self._prepare, job)
+
+    def drop(self, job_id: str) -> bool:
+        """Also makes `release` false."""
+        return self.release(job_id)
+
+    def release(self, job_id: str) -> bool:
+        """The job is no longer being prepared; False if it was not any more."""
+        wanted = job_id in self._wanted
+        self._wanted.discard(job_id)
+        return wanted
+
+    def _prepare(self, job: Job) -> None:
+        if job.id not in self._wanted:
+            return
+        references: References | Exception
+        try:
+            references = self._engine.prepare(job)
+        except Exception as error:
+            if not isinstance(error, BadJob):
+                log("job not prepared", job=job.id, traceback=traceback.format_exc())
+            references = error
+        self._put(Prepared(job=replace(job, images=()), references=references))

@@ -1,0 +1,85 @@
+"""Drawing with an engine in this process, and with the stock pipeline."""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from tintype.engine.engine import Denoised
+from tintype.engine.flux2.engine import Flux2Engine
+from tintype.engine.protocol import Drawn, Failed, Job, JobEvent
+
+from .checkpoints import LAYERS, LENGTH
+
+EngineOf = Callable[..., Flux2Engine]
+
+
+@dataclass
+class Outcome:
+    """What an engine said, and the final latents of what it has drawn."""
+
+    events: list[JobEvent] = field(default_factory=list)
+    latents: dict[str, torch.Tensor] = field(default_factory=dict)
+    pictures: dict[str, Drawn | Failed] = field(default_factory=dict)
+
+    def order(self) -> list[str]:
+        return list(self.latents)
+
+
+def step(engine: Flux2Engine, outcome: Outcome) -> None:
+    for event in engine.step():
+        if isinstance(event, Denoised):
+            outcome.latents[event.job.id] = event.latents.clone()
+            outcome.pictures[event.job.id] = engine.finish(event)
+        else:
+            outcome.events.append(event)
+
+
+def draw(engine: Flux2Engine, *jobs: Job, steps_apart: int = 0) -> Outcome:
+    """Draw the jobs, each joining some steps after the one before."""
+    outcome = Outcome()
+    for one in jobs:
+        engine.admit(one)
+        for _ in range(steps_apart):
+            step(engine, outcome)
+    while not engine.idle:
+        step(engine, outcome)
+    return outcome
+
+
+def pixels(drawn: Drawn | Failed) -> np.ndarray[Any, np.dtype[np.int64]]:
+    assert isinstance(drawn, Drawn)
+    return np.asarray(Image.open(io.BytesIO(drawn.image))).astype(np.int64)
+
+
+def stock_latents(folder: Path, asked: Job) -> torch.Tensor:
+    """What the stock pipeline ends with, (tokens, channels)."""
+    from diffusers import Flux2KleinPipeline
+
+    pipeline = Flux2KleinPipeline.from_pretrained(folder)
+    pipeline.set_progress_bar_config(disable=True)
+    last: dict[str, torch.Tensor] = {}
+
+    def keep(_pipe: Any, _step: int, _time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+        last["latents"] = tensors["latents"]
+        return {}
+
+    pipeline(
+        image=[Image.open(io.BytesIO(file)) for file in asked.images] or None,
+        prompt=asked.prompt,
+        width=asked.width,
+        height=asked.height,
+        num_inference_steps=asked.steps,
+        guidance_scale=asked.guidance,
+        generator=torch.Generator("cpu").manual_seed(asked.seed),
+        max_sequence_length=LENGTH,
+        text_encoder_out_layers=LAYERS,
+        callback_on_step_end=keep,
+        output_type="latent",
+    )
+    return last["latents"][0]

@@ -1,0 +1,30 @@
+"""Prompts become embeddings once."""
+
+import pytest
+
+from tintype.engine.flux2.engine import Flux2Engine
+
+from .drawing import draw
+from .jobs import job
+
+
+def test_a_prompt_is_encoded_once(engine: Flux2Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: list[str] = []
+    text = engine._checkpoint.text
+    encode = text._encode
+    monkeypatch.setattr(text, "_encode", lambda prompt: (encoded.append(prompt), encode(prompt))[1])
+
+    draw(engine, job(prompt="two cats"), job(prompt="two cats"), job(prompt=""))
+
+    assert encoded == ["two cats"]
+
+
+def test_remembered_prompts_stay_within_their_memory(engine: Flux2Engine) -> None:
+    text = engine._checkpoint.text
+    text._remembered.most_bytes = 3 * text.empty.nbytes
+
+    for number in range(10):
+        text.embed(f"kite {number}")
+
+    assert text._remembered.names() == ["kite 7", "kite 8", "kite 9"]
+    assert text._remembered.bytes == 3 * text.empty.nbytes
