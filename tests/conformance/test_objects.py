@@ -1,6 +1,8 @@
 """What every object store does: a directory, and a real S3 server."""
 
 import asyncio
+import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -176,3 +178,57 @@ async def test_an_unusable_place_gives_one_clear_line(place: str) -> None:
         open_objects(place)
 
     assert "\n" not in str(refused.value)
+
+
+class Source(io.BytesIO):
+    """A file that breaks at some place, if it is told to."""
+
+    def __init__(self, content: bytes, *, breaks_at: int | None = None) -> None:
+        super().__init__(content)
+        self.breaks_at = breaks_at
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.breaks_at is not None and self.tell() >= self.breaks_at:
+            raise OSError("the disk broke")
+        return super().read(size)
+
+
+@pytest.mark.parametrize("size", [0, 1, 5 * 2**20, 17 * 2**20 + 3])
+async def test_a_file_is_stored_whole_from_its_beginning(objects: Objects, size: int) -> None:
+    content = os.urandom(min(size, 2**20)) * (size // 2**20) + os.urandom(size % 2**20)
+    content = content[:size]
+    source = Source(content)
+    source.read()
+
+    await objects.put_file("uploads/a.bin", source, "text/plain")
+
+    assert await objects.size("uploads/a.bin") == size
+    assert await objects.get("uploads/a.bin") == content
+
+
+async def test_a_file_that_cannot_be_read_is_not_stored(objects: Objects) -> None:
+    with pytest.raises(Exception, match="the disk broke"):
+        await objects.put_file("uploads/a.bin", Source(bytes(12 * 2**20), breaks_at=2**23), PNG)
+
+    with pytest.raises(UnknownFile):
+        await objects.size("uploads/a.bin")
+
+
+async def test_what_is_discarded_leaves_nothing(tmp_path: Path) -> None:
+    objects = open_objects(tmp_path)
+    await objects.put("uploads/a.png", b"whole", PNG)
+    await objects.put("uploads/a.pngs", b"another", PNG)
+    (tmp_path / "uploads" / "a.png#1").write_bytes(b"what a killed process leaves")
+
+    for _ in range(2):
+        await objects.discard("uploads/a.png")
+
+    assert files_below(tmp_path) == ["uploads/a.pngs"]
+
+
+async def test_the_bucket_knows_the_type_of_a_file(endpoint: str) -> None:
+    store = open_objects("s3://pictures/typed", endpoint=endpoint, **CREDENTIALS)
+    await store.put_file("a.csv", Source(b"a;b\n"), "text/csv")
+
+    found = bucket(endpoint).head_object(Bucket="pictures", Key="typed/a.csv")
+    assert (found["ContentType"], found["ContentLength"]) == ("text/csv", 4)

@@ -5,7 +5,7 @@ import re
 from asyncio import to_thread
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import BaseError, NotFoundError
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from obstore.store import S3Config
 
 CHUNK_BYTES = 256 * 1024
+PART_BYTES = 5 * 2**20
+"""Of a large object so many bytes are on their way at once, twice."""
 _LONGEST_KEY = 512
 _KEY = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*", re.ASCII)
 
@@ -39,6 +41,24 @@ class Objects:
             await obstore.put_async(
                 self._store, _checked(key), content, attributes={"Content-Type": content_type}
             )
+
+    async def put_file(self, key: str, content: IO[bytes], content_type: str) -> None:
+        """Stores what a file holds, from its beginning, without ever holding all of it.
+
+        If this fails, or the process dies in it, `discard` removes what may be left.
+        """
+        await to_thread(content.seek, 0)
+        local = isinstance(self._store, LocalStore)
+        await obstore.put_async(
+            self._store,
+            _checked(key),
+            content,
+            attributes=None if local else {"Content-Type": content_type},
+            chunk_size=PART_BYTES,
+            max_concurrency=2,
+        )
+        if isinstance(self._store, LocalStore):
+            await to_thread(_flush, Path(self._store.prefix or ""), key)
 
     async def get(self, key: str) -> bytes:
         """The bytes of an object. Raises UnknownFile."""
@@ -73,6 +93,12 @@ class Objects:
             await obstore.delete_async(self._store, _checked(key))
         except (NotFoundError, FileNotFoundError):
             return
+
+    async def discard(self, key: str) -> None:
+        """Like `delete`, and removes also what a broken `put` has left of an object that never was."""
+        await self.delete(key)
+        if isinstance(self._store, LocalStore):
+            await to_thread(_remove_remains, Path(self._store.prefix or "") / key)
 
 
 def open_objects(
@@ -124,3 +150,9 @@ def _flush(root: Path, key: str) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _remove_remains(path: Path) -> None:
+    """What the store writes next to an object's place until it is whole, should the process have died."""
+    for remains in path.parent.glob(f"{path.name}#*"):
+        remains.unlink(missing_ok=True)

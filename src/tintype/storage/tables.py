@@ -224,6 +224,27 @@ files = Table(
     CheckConstraint("size >= 0", name="size"),
 )
 
+folders = Table(
+    "folders",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("account_id", ForeignKey("accounts.id"), nullable=False),
+    Column("parent", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("create_time", Moment, nullable=False),
+    UniqueConstraint("account_id", "parent", "name"),
+    CheckConstraint("parent <> id", name="parent"),
+)
+
+loose_objects = Table(
+    "loose_objects",
+    metadata,
+    Column("object_key", Text, primary_key=True),
+    Column("doomed", Boolean, nullable=False),
+    Column("since_time", Moment, nullable=False, index=True),
+)
+"""Stored bytes that belong to no file, yet or any longer. What stands here for long is deleted."""
+
 idempotency = Table(
     "idempotency",
     metadata,
