@@ -159,6 +159,8 @@ async def serve(settings: Settings, *, welcome: Callable[[Welcome], None]) -> No
                 following=following,
                 ready=lambda: worker.is_ready,
                 largest_body=settings.max_body_mb * MIB,
+                largest_file=settings.max_file_mb * MIB,
+                spool=settings.data,
                 rates={
                     Limited.RUN: read_rate(settings.rate_run),
                     Limited.UPLOAD: read_rate(settings.rate_upload),

@@ -15,14 +15,16 @@ from tintype.bus.protocol import KILL, WORK, Bus, task_subject
 from tintype.domain.catalogue import Catalogue, Model
 from tintype.domain.errors import AccountSuspended, NotPermitted, ProjectSuspended, UnknownFile
 from tintype.domain.events import status_event
-from tintype.domain.inputs import read_inputs
+from tintype.domain.inputs import estimated_work, read_inputs
 from tintype.domain.money import MICROSECONDS, picodollars
+from tintype.domain.part import with_parts
 from tintype.domain.pricing import Quote, quote
 from tintype.domain.project import Project
 from tintype.domain.rate import Limited, Rate, Standing
 from tintype.domain.task import File, Idempotency, NewTask, Task, TaskName
 from tintype.domain.task_object import task_object
 from tintype.domain.tokens import new_token
+from tintype.filing import Filing
 from tintype.storage import files, nonces, projects, rates, statistics, tasks
 from tintype.storage.database import Database
 from tintype.storage.objects import Objects
@@ -58,6 +60,7 @@ class Service:
         self.public_url = public_url
         self.wallet = wallet
         """Whether runs are paid from the balances of accounts."""
+        self.filing = Filing(database=database, objects=objects, public_url=public_url, now=now)
 
     # Who is asking
 
@@ -98,34 +101,41 @@ class Service:
         IdempotencyConflict, with a wallet InsufficientBalance and BalanceConcurrencyLimit, and
         ProjectConcurrencyLimit.
         """
-        _refuse_suspended(project)
+        refuse_suspended(project)
         inputs = read_inputs(model, parameters)
         cps = picodollars(model.cps)
-        new = NewTask(
-            token=new_token(),
-            project_id=project.id,
-            billed_project_id=billed_project_id or project.id,
-            model=model.slug,
-            parameters=dict(parameters),
-            inputs=inputs,
-            callback_url=callback_url,
-            cps=cps,
-            share=str(project.id),
-            weight=project.weight,
-            cost_estimate=_work(inputs),
-            debug_error="" if not callback_url or is_callback_url(callback_url) else BAD_CALLBACK,
-            max_concurrent=project.max_concurrent,
-            paying_account_id=project.account.id if self.wallet and cps else None,
-        )
-        idempotency = (
-            Idempotency(key=idempotency_key, fingerprint=_fingerprint(new)) if idempotency_key else None
-        )
+        async with self.filing.keeping(inputs) as kept:
+            new = NewTask(
+                token=new_token(),
+                project_id=project.id,
+                billed_project_id=billed_project_id or project.id,
+                model=model.slug,
+                parameters=kept.shown(parameters),
+                inputs=kept.shown(inputs),
+                callback_url=callback_url,
+                cps=cps,
+                share=str(project.id),
+                weight=project.weight,
+                cost_estimate=estimated_work(inputs),
+                debug_error="" if not callback_url or is_callback_url(callback_url) else BAD_CALLBACK,
+                max_concurrent=project.max_concurrent,
+                paying_account_id=project.account.id if self.wallet and cps else None,
+            )
+            idempotency = (
+                Idempotency(key=idempotency_key, fingerprint=_fingerprint(new, parameters))
+                if idempotency_key
+                else None
+            )
 
-        def accept(connection: Any) -> Task:
-            _demand_one_account(connection, project.id, new.billed_project_id)
-            return tasks.submit(connection, new, idempotency=idempotency, now=now())
+            def accept(connection: Any) -> Task:
+                _demand_one_account(connection, project.id, new.billed_project_id)
+                task = tasks.submit(connection, new, idempotency=idempotency, now=now())
+                if task.token == new.token:  # else it is the one that this key was given before
+                    kept.take(connection, task)
+                return task
 
-        task = await self.database.write(accept)
+            task = await self.database.write(accept)
+            kept.is_taken = task.token == new.token
         await self.bus.publish(WORK)
         return task
 
@@ -142,8 +152,8 @@ class Service:
         Whether the balance is enough is not asked. Raises AccountSuspended, ProjectSuspended, InvalidInputs,
         NotPermitted.
         """
-        _refuse_suspended(project)
-        work = _work(read_inputs(model, parameters))
+        refuse_suspended(project)
+        work = estimated_work(read_inputs(model, parameters))
 
         def expect(connection: Any) -> Quote:
             _demand_one_account(connection, project.id, billed_project_id or project.id)
@@ -181,8 +191,7 @@ class Service:
         keys = await self.database.write(
             lambda connection: tasks.forget_files(connection, project.id, name, now=now())
         )
-        for key in keys:
-            await self.objects.delete(key)
+        await self.filing.delete(keys)
 
     async def _end(self, change: Callable[[Any], Task]) -> Task:
         task = await self.database.write(change)
@@ -204,7 +213,8 @@ class Service:
         return file
 
 
-def _refuse_suspended(project: Project) -> None:
+def refuse_suspended(project: Project) -> None:
+    """Raises AccountSuspended, ProjectSuspended."""
     if project.account.suspended:
         raise AccountSuspended
     if project.suspended:
@@ -218,11 +228,6 @@ def _demand_one_account(connection: Any, project_id: int, billed_project_id: int
         raise NotPermitted
 
 
-def _work(inputs: Mapping[str, Any]) -> float:
-    """Pixels × steps."""
-    return float(inputs["width"] * inputs["height"] * inputs["steps"])
-
-
 def is_callback_url(text: str) -> bool:
     """Whether a callback can be sent there: an absolute http(s) URL with a host."""
     if any(character.isspace() for character in text):
@@ -234,7 +239,8 @@ def is_callback_url(text: str) -> bool:
         return False
 
 
-def _fingerprint(new: NewTask) -> str:
-    """A digest of what a Run asks: the model and its parameters, whatever the body's form was."""
-    asked = [new.model, new.billed_project_id, new.callback_url, new.parameters]
+def _fingerprint(new: NewTask, parameters: Mapping[str, Any]) -> str:
+    """A digest of what a Run asks: the model, its parameters and files, whatever the body's form was."""
+    contents = with_parts(parameters, lambda part: {"sha256": part.digest})
+    asked = [new.model, new.billed_project_id, new.callback_url, contents]
     return hashlib.sha256(msgspec.json.encode(asked, order="sorted")).hexdigest()

@@ -93,6 +93,7 @@ class Settings:
     heartbeat: float = _knob(2.0, "Seconds between a worker's signs of life.")
     silence: float = _knob(15.0, "Seconds without a sign of life after which a worker counts as dead.")
     max_body_mb: int = _knob(16, "Largest request body, in MiB, uploads of files apart.")
+    max_file_mb: int = _knob(100, "Largest file that a caller may send, in MiB.")
     rate_run: str = _knob(
         "off", "How often a project may Run: off, or such as 10/s or 100/min burst 20 (per s, min, h or day)."
     )
@@ -165,6 +166,7 @@ def _check(settings: Settings) -> None:
             demand(name, holds=False, problem=str(problem))
     demand("nonce_window", holds=settings.nonce_window > 0, problem="must be positive")
     demand("max_body_mb", holds=settings.max_body_mb >= 1, problem="must be at least 1")
+    demand("max_file_mb", holds=settings.max_file_mb >= 1, problem="must be at least 1")
 
 
 def read_settings(

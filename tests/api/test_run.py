@@ -178,7 +178,7 @@ def test_a_stranger_s_project_does_not_pay(wire: Wire, stranger: Caller) -> None
 
 
 def test_a_suspended_account_runs_nothing(wire: Wire) -> None:
-    from tintype.storage.projects import suspend_account
+    from tintype.storage.accounts import suspend_account
 
     suspended = wire.project()
     wire.write(lambda c: suspend_account(c, suspended.project.account.id))

@@ -42,6 +42,7 @@ ANSWERS: Mapping[type[TintypeError], Answer] = {
     errors.RequestTooLarge: Answer(413, 0),
     errors.InvalidInputs: Answer(200, 0),
     errors.FileRequired: Answer(200, 0),
+    errors.FileNotAccepted: Answer(200, 0),
     errors.NotPermitted: Answer(200, 0),
     errors.AccountSuspended: Answer(200, 0),
     errors.ProjectSuspended: Answer(200, 0),

@@ -1,6 +1,7 @@
 """The application: every endpoint of the protocol, put together."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -21,6 +22,7 @@ from tintype.api.rates import RateLimits
 from tintype.api.run import Run
 from tintype.api.tasks import Tasks
 from tintype.api.tools import Tools
+from tintype.api.uploads import Uploads
 from tintype.domain.addresses import Network
 from tintype.domain.errors import UnknownPath
 from tintype.domain.rate import Limited, Rate
@@ -36,23 +38,25 @@ def create_app(
     ready: health.Ready,
     largest_body: int = 16 * MIB,
     largest_file: int = 100 * MIB,
+    spool: Path | None = None,
     rates: Mapping[Limited, Rate | None] | None = None,
     nonce_window: float = NONCE_WINDOW,
     trusted_proxies: tuple[Network, ...] = (),
 ) -> Starlette:
     """The application that serves `service`. Sizes are in bytes, the window is in seconds.
 
-    `rates` hold for projects that have none of their own.
+    `rates` hold for projects that have none of their own; uploads pass through the folder `spool`.
     """
     authenticator = Authenticator(service, nonce_window=nonce_window)
     limits = RateLimits(service, rates=rates or {})
-    bodies = BodyReader(largest=largest_body, largest_file=largest_file)
+    bodies = BodyReader(largest=largest_body, largest_file=largest_file, folder=spool)
     app = Starlette(
         routes=[
             *Tasks(service, authenticator=authenticator, bodies=bodies).routes(),
             *Run(service, authenticator=authenticator, bodies=bodies, rates=limits).routes(),
             *Tools(service, authenticator=authenticator, bodies=bodies).routes(),
             *Files(service).routes(),
+            *Uploads(service, authenticator=authenticator, bodies=bodies, rates=limits).routes(),
             *health.routes(ready),
             *socket.routes(following),
         ],

@@ -1,7 +1,9 @@
 """A request's body in whatever form it comes: JSON, form or multipart. The content decides."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -24,26 +26,58 @@ DEEPEST = 64
 
 
 class BodyReader:
-    """Reads parameters from requests. `largest` is in bytes, uploaded files apart."""
+    """Reads parameters from requests. `largest` is in bytes, uploaded files apart.
 
-    def __init__(self, *, largest: int, largest_file: int) -> None:
+    `folder` is where large files lie, without a name, while their request is being answered.
+    """
+
+    def __init__(self, *, largest: int, largest_file: int, folder: Path | None = None) -> None:
         self._largest = largest
         self._largest_file = largest_file
+        self._folder = folder
 
     async def parameters(self, request: Request) -> dict[str, Any]:
-        """The parameters of a request. Raises MalformedRequest, RequestTooLarge."""
+        """The parameters of a request, without files. Raises MalformedRequest, RequestTooLarge."""
+        async with self.parameters_with_files(request, {}) as parameters:
+            return parameters
+
+    @asynccontextmanager
+    async def parameters_with_files(
+        self, request: Request, wanted: Mapping[str, int]
+    ) -> AsyncIterator[dict[str, Any]]:
+        """The parameters of a request, with the file parts of the `wanted` names among them as long as the
+        context lasts; each name comes with how many there may be.
+
+        Raises MalformedRequest, RequestTooLarge, and InvalidInputs for more files than are wanted.
+        """
         media_type, options = parse_options_header(request.headers.get("content-type"))
         boundary = options.get(b"boundary", b"")
-        if not boundary and _announced(request) > self._largest:
+        files = sum(wanted.values()) * self._largest_file if boundary else 0
+        if (wanted or not boundary) and _announced(request) > self._largest + files:
             raise RequestTooLarge
         chunks = _chunks(request)
         start = await _first_bytes(chunks)
         if boundary and start and start[:1] != b"{":
-            reader = MultipartReader(boundary, largest=self._largest, largest_file=self._largest_file)
-            reader.feed(start)
-            async for chunk in chunks:
-                reader.feed(chunk)
-            return gathered(reader.fields())
+            with closing(self._multipart(boundary, wanted)) as reader:
+                await reader.feed(start)
+                async for chunk in chunks:
+                    await reader.feed(chunk)
+                yield gathered(await reader.fields())
+        else:
+            yield await self._plain(request, start, chunks, media_type)
+
+    def _multipart(self, boundary: bytes, wanted: Mapping[str, int]) -> MultipartReader:
+        return MultipartReader(
+            boundary,
+            largest=self._largest,
+            largest_file=self._largest_file,
+            wanted=wanted,
+            folder=self._folder,
+        )
+
+    async def _plain(
+        self, request: Request, start: bytes, chunks: AsyncIterator[bytes], media_type: bytes
+    ) -> dict[str, Any]:
         if _announced(request) > self._largest:
             raise RequestTooLarge
         body = bytearray(start)
@@ -148,7 +182,7 @@ def _pieces(text: bytes) -> Iterator[bytes]:
         start = end
 
 
-def gathered(pairs: list[tuple[str, str]]) -> dict[str, Any]:
+def gathered(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     """Pairs as parameters: a repeated key becomes a list, in the order sent."""
     parameters: dict[str, Any] = {}
     for name, value in pairs:

@@ -13,14 +13,20 @@ from tintype.api.auth import Authenticator
 from tintype.api.bodies import BodyReader
 from tintype.api.rates import RateLimits, telling_rates
 from tintype.api.scalars import flag, text
+from tintype.domain.catalogue import Model
 from tintype.domain.errors import ModelNotAccessible, NotPermitted, RequestTooLarge
+from tintype.domain.file_inputs import file_parameters
 from tintype.domain.money import dollars
+from tintype.domain.part import with_parts
 from tintype.domain.pricing import Quote
+from tintype.domain.project import Project
 from tintype.domain.rate import Limited
 from tintype.service import Service
 
 LARGEST_ECHO = LARGEST_ANSWER - 64 * 1024
 """Bytes of parameters that still fit into the task's own answers."""
+LONGEST_ADDRESS = 1024
+"""More characters than the address of a stored file has."""
 LONGEST_ID = 18
 LONGEST_KEY = 255
 
@@ -47,12 +53,20 @@ class Run:
         model = self._service.catalogue.find(request.path_params["owner"], request.path_params["model"])
         if not model.is_open_to(project.name):
             raise ModelNotAccessible
-        parameters = await self._bodies.parameters(request)
+        async with self._bodies.parameters_with_files(request, file_parameters(model)) as parameters:
+            return await self._submit(request, project, model, parameters)
+
+    async def _submit(
+        self, request: Request, project: Project, model: Model, parameters: dict[str, Any]
+    ) -> Response:
         callback_url = text(parameters, "callbackUrl")
         billed_project_id = _project_id(text(parameters, "projectid").strip())
         for name in ("callbackUrl", "projectid"):
             parameters.pop(name, None)
-        if len(msgspec.json.encode(parameters)) > LARGEST_ECHO:
+        if (
+            len(msgspec.json.encode(with_parts(parameters, lambda part: " " * LONGEST_ADDRESS)))
+            > LARGEST_ECHO
+        ):
             raise RequestTooLarge
         if flag(request.query_params, "quote"):
             return _quoted(

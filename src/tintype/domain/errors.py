@@ -77,6 +77,10 @@ class FileRequired(TintypeError):
     """Request files [{name}] required"""
 
 
+class FileNotAccepted(TintypeError):
+    """Request file [{name}] is of no accepted type. Accepted are {accepted}."""
+
+
 class NotPermitted(TintypeError):
     """You don't have any permission for this action."""
 

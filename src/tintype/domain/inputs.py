@@ -5,13 +5,19 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from tintype.domain.catalogue import Model
 from tintype.domain.errors import InvalidInputs
+from tintype.domain.file_inputs import FilesRefused, read_files
 from tintype.domain.parameter import Parameter
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _LONGEST_NUMBER = 64
 _HUGE: int = 10**_LONGEST_NUMBER
+LIKE_PICTURE = 0
+USUAL_SIDE = 1024
+"""Pixels."""
 
 
 class _Refused(Exception):
@@ -21,18 +27,42 @@ class _Refused(Exception):
 def read_inputs(model: Model, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The model's inputs, typed and complete with defaults; unknown parameters are left out.
 
+    Files are a list of parts and URLs. A size that follows from the first of them is 0 (`LIKE_PICTURE`).
     Raises InvalidInputs with the first problem of every parameter that has one.
     """
     inputs: dict[str, Any] = {}
     problems: list[str] = []
+    pictured = any(_has_files(parameter, parameters) for parameter in model.items())
     for parameter in model.items():
         try:
-            inputs[parameter.id] = _read(parameter, parameters.get(parameter.id))
+            inputs[parameter.id] = _read_any(parameter, parameters, pictured=pictured)
+        except FilesRefused as refused:
+            problems.append(str(refused))
         except _Refused as refused:
             problems.append(f"Request parameter [{parameter.id}] {refused}")
     if problems:
         raise InvalidInputs(*problems)
     return inputs
+
+
+def estimated_work(inputs: Mapping[str, Any]) -> float:
+    """Pixels × steps; sizes that are not known yet count as usual ones."""
+    return float((inputs["width"] or USUAL_SIDE) * (inputs["height"] or USUAL_SIDE) * inputs["steps"])
+
+
+def _has_files(parameter: Parameter, parameters: Mapping[str, Any]) -> bool:
+    try:
+        return parameter.is_file and bool(read_files(parameter, parameters))
+    except FilesRefused:
+        return False
+
+
+def _read_any(parameter: Parameter, parameters: Mapping[str, Any], *, pictured: bool) -> Any:
+    if parameter.is_file:
+        return read_files(parameter, parameters)
+    if parameter.like_picture and pictured:
+        parameter = msgspec.structs.replace(parameter, default=LIKE_PICTURE)
+    return _read(parameter, parameters.get(parameter.id))
 
 
 def _read(parameter: Parameter, value: Any) -> Any:

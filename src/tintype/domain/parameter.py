@@ -9,7 +9,9 @@ import msgspec
 TEXTS = frozenset({"text", "textarea"})
 NUMBERS = frozenset({"number", "range", "numeric", "integer", "float"})
 SELECT = "select"
-FILES = frozenset({"fileinput", "multifileinput", "combinefileinput"})
+ONE_FILE = "fileinput"
+FILES = frozenset({ONE_FILE, "multifileinput", "combinefileinput"})
+MOST_FILES = 8
 TYPES = (
     *("text", "textarea", "number", "range", "numeric", "integer", "float", "select"),
     *("fileinput", "multifileinput", "combinefileinput"),
@@ -18,7 +20,7 @@ RESERVED = frozenset({"callbackUrl", "projectid"})
 """What a Run takes beside the inputs of its model."""
 
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
-_OF_NUMBERS = ("min", "max", "step", "multiple_of", "integer", "zero_is_unset")
+_OF_NUMBERS = ("min", "max", "step", "multiple_of", "integer", "zero_is_unset", "like_picture")
 
 
 class Option(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,6 +59,10 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     multiple_of: int | None = None
     zero_is_unset: bool = False
     """Whether 0 counts as not set."""
+    max_files: int | None = None
+    """How many files it takes, if its type takes several; without it 8."""
+    like_picture: bool = False
+    """Whether the first input picture decides about it where it is not set."""
     advanced: bool = False
     """Whether it is shown apart, for those who know."""
 
@@ -73,6 +79,11 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     def is_file(self) -> bool:
         """Whether its value is one or several files."""
         return self.type in FILES
+
+    @property
+    def most_files(self) -> int:
+        """How many files it takes, if it takes files."""
+        return 1 if self.type == ONE_FILE else self.max_files or MOST_FILES
 
     def __post_init__(self) -> None:
         if problem := _problem(self):
@@ -92,7 +103,12 @@ def _problem(parameter: Parameter) -> str | None:
         return "cannot be an id: letters, digits, - and _, a letter first, and not callbackUrl or projectid"
     if parameter.type not in TYPES:
         return f"has the type {parameter.type!r}, which is none of {', '.join(TYPES)}"
-    return _problem_of_options(parameter) or _problem_of_number(parameter) or _problem_of_default(parameter)
+    return (
+        _problem_of_options(parameter)
+        or _problem_of_files(parameter)
+        or _problem_of_number(parameter)
+        or _problem_of_default(parameter)
+    )
 
 
 def _problem_of_options(parameter: Parameter) -> str | None:
@@ -104,6 +120,15 @@ def _problem_of_options(parameter: Parameter) -> str | None:
     if "" in values or len(set(values)) < len(values):
         return "has an option that is empty or stands there twice"
     return None
+
+
+def _problem_of_files(parameter: Parameter) -> str | None:
+    most = parameter.max_files
+    if most is None:
+        return None
+    if not parameter.is_file or parameter.type == ONE_FILE:
+        return f"has max_files, which a {parameter.type} cannot have"
+    return None if 1 <= most <= MOST_FILES else f"has max_files of {most}, which is not 1 to {MOST_FILES}"
 
 
 def _problem_of_number(parameter: Parameter) -> str | None:

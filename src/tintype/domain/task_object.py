@@ -71,5 +71,10 @@ def output_object(file: File, account_uuid: str, public_url: str) -> dict[str, A
         "filecount": "0",
         "ispublic": 0,
         "expiretime": None,
-        "url": f"{public_url}/v1/File/{file.access_key}/{quote(file.name)}",
+        "url": file_url(file, public_url),
     }
+
+
+def file_url(file: File, public_url: str) -> str:
+    """Where anybody can fetch the file."""
+    return f"{public_url}/v1/File/{file.access_key}/{quote(file.name)}"
