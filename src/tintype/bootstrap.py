@@ -167,6 +167,7 @@ async def serve(settings: Settings, *, welcome: Callable[[Welcome], None]) -> No
                 },
                 nonce_window=settings.nonce_window,
                 trusted_proxies=read_networks(settings.trusted_proxies),
+                longest_wait=settings.sync_wait,
             )
             server = _Server(uvicorn.Config(app, **_UVICORN))
             welcome(first)  # the socket listens already: whoever calls now is answered in a moment
@@ -176,6 +177,7 @@ async def serve(settings: Settings, *, welcome: Callable[[Welcome], None]) -> No
                 alongside(server.serve([listener])),
             ):
                 await worker.run()
+                following.stopping.set()
                 await server.stop()
 
 

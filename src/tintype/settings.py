@@ -104,6 +104,7 @@ class Settings:
     trusted_proxies: str = _knob(
         "", "Addresses and networks, with commas, whose X-Forwarded-For names the caller. Default: nobody's."
     )
+    sync_wait: float = _knob(300.0, "Seconds that Run/…/sync waits for the end of a task, at most.")
     log_format: str = _knob("console", "console for people, json for machines.")
     log_level: str = _knob("info", "debug, info, warning or error.")
 
@@ -165,6 +166,7 @@ def _check(settings: Settings) -> None:
         except ValueError as problem:
             demand(name, holds=False, problem=str(problem))
     demand("nonce_window", holds=settings.nonce_window > 0, problem="must be positive")
+    demand("sync_wait", holds=settings.sync_wait > 0, problem="must be positive")
     demand("max_body_mb", holds=settings.max_body_mb >= 1, problem="must be at least 1")
     demand("max_file_mb", holds=settings.max_file_mb >= 1, problem="must be at least 1")
 

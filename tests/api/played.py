@@ -1,6 +1,7 @@
 """A task whose worker is the test."""
 
 import asyncio
+from typing import Any
 
 from api.wire import Wire
 from tintype.domain.lifecycle import Status
@@ -14,9 +15,9 @@ from tintype.worker.story import Story, tell_handed_back
 class Played:
     """A task in the hands of a test, which stores its stages and tells of them as a worker does."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, ran: dict[str, Any] | None = None) -> None:
         self.wire = wire
-        self.ran = wire.run()
+        self.ran = ran or wire.run()
         self.token = self.ran["socketaccesstoken"]
         self._bus = wire.service.bus
 

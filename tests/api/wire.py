@@ -57,8 +57,11 @@ class Caller:
 class Wire:
     """A started server. Words for callers, and for the worker behind it."""
 
-    def __init__(self, *, service: Service, port: int, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, *, service: Service, following: Following, port: int, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self.service = service
+        self.following = following
         self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self.http = httpx2.Client(base_url=self.url, timeout=30)
@@ -75,6 +78,10 @@ class Wire:
 
     def write(self, change: Callable[[Any], T]) -> T:
         return self.do(self.service.database.write(change))
+
+    def stop_waiting(self) -> None:
+        """Tells those who wait that the process is about to stop."""
+        self.loop.call_soon_threadsafe(self.following.stopping.set)
 
     # Callers
 
@@ -214,7 +221,8 @@ def start_wire(
             )
             server = uvicorn.Server(config)
             port = listening.getsockname()[1]
-            state.update(service=service, server=server, port=port, loop=asyncio.get_running_loop())
+            state.update(service=service, following=following, server=server, port=port)
+            state["loop"] = asyncio.get_running_loop()
             started.set()  # connections wait in the socket's queue until the server takes them
             async with following.running():
                 await server.serve(sockets=[listening])
@@ -234,7 +242,8 @@ def start_wire(
     started.wait(20)
     if "failure" in state:
         raise RuntimeError("the server did not start") from state["failure"]
-    wire = Wire(service=state["service"], port=state["port"], loop=state["loop"])
+    parts = {name: state[name] for name in ("service", "following", "port", "loop")}
+    wire = Wire(**parts)
     try:
         yield wire
     finally:

@@ -20,6 +20,7 @@ from tintype.api.following import Following
 from tintype.api.proxies import Proxies
 from tintype.api.rates import RateLimits
 from tintype.api.run import Run
+from tintype.api.sync import LONGEST, Sync
 from tintype.api.tasks import Tasks
 from tintype.api.tools import Tools
 from tintype.api.uploads import Uploads
@@ -42,18 +43,21 @@ def create_app(
     rates: Mapping[Limited, Rate | None] | None = None,
     nonce_window: float = NONCE_WINDOW,
     trusted_proxies: tuple[Network, ...] = (),
+    longest_wait: float = LONGEST,
 ) -> Starlette:
-    """The application that serves `service`. Sizes are in bytes, the window is in seconds.
+    """The application that serves `service`. Sizes are in bytes, the window and the wait are in seconds.
 
     `rates` hold for projects that have none of their own; uploads pass through the folder `spool`.
     """
     authenticator = Authenticator(service, nonce_window=nonce_window)
     limits = RateLimits(service, rates=rates or {})
     bodies = BodyReader(largest=largest_body, largest_file=largest_file, folder=spool)
+    run = Run(service, authenticator=authenticator, bodies=bodies, rates=limits)
     app = Starlette(
         routes=[
             *Tasks(service, authenticator=authenticator, bodies=bodies).routes(),
-            *Run(service, authenticator=authenticator, bodies=bodies, rates=limits).routes(),
+            *run.routes(),
+            *Sync(service, run=run.run, following=following, longest=longest_wait).routes(),
             *Tools(service, authenticator=authenticator, bodies=bodies).routes(),
             *Files(service).routes(),
             *Uploads(service, authenticator=authenticator, bodies=bodies, rates=limits).routes(),

@@ -99,6 +99,8 @@ class Following:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self.stopping = asyncio.Event()
+        """Set when those who wait should wait no longer, since the process is about to end."""
         self._followed: dict[str, Followed] = {}
         self._announcing = Announcing(service.bus, watched=self._looked_at)
         self._looks = asyncio.Semaphore(LOOKS_AT_ONCE)
