@@ -7,13 +7,13 @@ from typing import Any, Self
 import httpx2
 
 from tintype_client.calls import Calls
-from tintype_client.client import TIMEOUT, answer_of, unreachable
+from tintype_client.client import TIMEOUT, answer_of, timeout, unreachable
 from tintype_client.credentials import Credentials
 from tintype_client.errors import Unreachable
 from tintype_client.exchange import Answer, Pause, Send, Steps, T
 from tintype_client.models import Model
 from tintype_client.tasks import Output, Page, Task, TaskName, Ticket
-from tintype_client.waiting import OnProgress, follow
+from tintype_client.waiting import OnProgress, draw, follow
 
 
 class AsyncClient:
@@ -29,6 +29,10 @@ class AsyncClient:
     async def run(self, model: str, /, *, idempotency_key: str | None = None, **inputs: Any) -> Ticket:
         """Starts a task of `owner/model` and returns its names at once."""
         return await self._perform(self._calls.run(model, inputs, idempotency_key=idempotency_key))
+
+    async def draw(self, model: str, /, *, idempotency_key: str | None = None, **inputs: Any) -> Task:
+        """Runs a task of `owner/model` and returns it when it has ended, in whatever way: run and wait."""
+        return await self._perform(draw(self._calls, model, inputs, idempotency_key=idempotency_key))
 
     async def model(self, name: str) -> Model:
         """The page of `owner/model`: its texts and inputs."""
@@ -104,7 +108,11 @@ class AsyncClient:
     async def _exchange(self, request: Send) -> Answer:
         try:
             response = await self._http.request(
-                request.method, request.url, headers=dict(request.headers), content=request.body
+                request.method,
+                request.url,
+                headers=dict(request.headers),
+                content=request.body,
+                timeout=timeout(request),
             )
         except (httpx2.TransportError, httpx2.InvalidURL) as problem:
             raise Unreachable(unreachable(request, problem)) from problem

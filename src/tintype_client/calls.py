@@ -17,6 +17,9 @@ from tintype_client.tasks import Output, Page, Task, TaskName, Ticket
 
 T = TypeVar("T")
 
+SYNC_PATIENCE = 330.0
+"""Seconds to wait for the answer of a Run that waits; the server's own are 300 unless its settings differ."""
+
 
 class Calls:
     """Everything a project may ask of one server."""
@@ -29,10 +32,17 @@ class Calls:
         self, model: str, inputs: Mapping[str, Any], *, idempotency_key: str | None = None
     ) -> Steps[Ticket]:
         """Starts a task, exactly once even if the connection breaks: the call carries an Idempotency-Key."""
-        owner, _, name = model.partition("/")
-        path = f"/v1/Run/{quote(owner, safe='')}/{quote(name, safe='')}"
         headers = {"idempotency-key": idempotency_key or str(uuid.uuid4())}
-        return self._post(path, inputs, Ticket, headers=headers)
+        return self._post(run_path(model), inputs, Ticket, headers=headers)
+
+    def run_sync(
+        self, model: str, inputs: Mapping[str, Any], *, idempotency_key: str | None = None
+    ) -> Steps[Task]:
+        """The same, with the task as the answer: at its end, or as it is when the server waits no longer."""
+        headers = {"idempotency-key": idempotency_key or str(uuid.uuid4())}
+        path = f"{run_path(model)}/sync"
+        page = yield from self._post(path, inputs, _Tasks, headers=headers, patience=SYNC_PATIENCE)
+        return page.tasklist[0]
 
     def model(self, name: str) -> Steps[Model]:
         """A model's page."""
@@ -92,13 +102,20 @@ class Calls:
         return page.tasklist[0]
 
     def _post(
-        self, path: str, body: Mapping[str, Any], kind: type[T], *, headers: Mapping[str, str] | None = None
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        kind: type[T],
+        *,
+        headers: Mapping[str, str] | None = None,
+        patience: float | None = None,
     ) -> Steps[T]:
         request = Send(
             method="POST",
             url=self._base_url + path,
             headers={"content-type": "application/json", **(headers or {})},
             body=msgspec.json.encode(body),
+            patience=patience,
         )
 
         def call() -> Steps[T]:
@@ -118,6 +135,12 @@ class _Tasks(msgspec.Struct, frozen=True):
     """The part of a Detail, Cancel or Kill answer that counts."""
 
     tasklist: tuple[Task, ...]
+
+
+def run_path(model: str) -> str:
+    """Where `owner/model` is run."""
+    owner, _, name = model.partition("/")
+    return f"/v1/Run/{quote(owner, safe='')}/{quote(name, safe='')}"
 
 
 def named(name: TaskName) -> dict[str, str]:

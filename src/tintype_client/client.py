@@ -12,9 +12,10 @@ from tintype_client.errors import Unreachable
 from tintype_client.exchange import Answer, Pause, Send, Steps, T
 from tintype_client.models import Model
 from tintype_client.tasks import Output, Page, Task, TaskName, Ticket
-from tintype_client.waiting import OnProgress, follow
+from tintype_client.waiting import OnProgress, draw, follow
 
-TIMEOUT = httpx2.Timeout(30.0, connect=5.0)
+CONNECT_WITHIN = 5.0
+TIMEOUT = httpx2.Timeout(30.0, connect=CONNECT_WITHIN)
 
 
 class Client:
@@ -37,6 +38,10 @@ class Client:
     def run(self, model: str, /, *, idempotency_key: str | None = None, **inputs: Any) -> Ticket:
         """Starts a task of `owner/model` and returns its names at once."""
         return self._perform(self._calls.run(model, inputs, idempotency_key=idempotency_key))
+
+    def draw(self, model: str, /, *, idempotency_key: str | None = None, **inputs: Any) -> Task:
+        """Runs a task of `owner/model` and returns it when it has ended, in whatever way: run and wait."""
+        return self._perform(draw(self._calls, model, inputs, idempotency_key=idempotency_key))
 
     def model(self, name: str) -> Model:
         """The page of `owner/model`: its texts and inputs."""
@@ -112,11 +117,20 @@ class Client:
     def _exchange(self, request: Send) -> Answer:
         try:
             response = self._http.request(
-                request.method, request.url, headers=dict(request.headers), content=request.body
+                request.method,
+                request.url,
+                headers=dict(request.headers),
+                content=request.body,
+                timeout=timeout(request),
             )
         except (httpx2.TransportError, httpx2.InvalidURL) as problem:
             raise Unreachable(unreachable(request, problem)) from problem
         return answer_of(response)
+
+
+def timeout(request: Send) -> httpx2.Timeout:
+    """How long to wait for the answer."""
+    return TIMEOUT if request.patience is None else httpx2.Timeout(request.patience, connect=CONNECT_WITHIN)
 
 
 def answer_of(response: httpx2.Response) -> Answer:

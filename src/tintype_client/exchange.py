@@ -20,6 +20,8 @@ class Send(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     headers: Mapping[str, str] = {}
     body: bytes = b""
+    patience: float | None = None
+    """Seconds to wait for the answer; None for as long as for any other."""
 
 
 class Pause(msgspec.Struct, frozen=True):

@@ -5,7 +5,8 @@ bring news needs to produce the same `Progress`, and may fill in its `step` and 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from tintype_client.calls import Calls
 from tintype_client.errors import NotFinished, ServerFault, Unreachable
@@ -43,6 +44,14 @@ def follow(
         if within is not None and waited >= within:
             raise NotFinished(f"the task did not end within {within:g} s; it goes on")
         yield from pause(_next_pause(waited, within))
+
+
+def draw(
+    calls: Calls, model: str, inputs: Mapping[str, Any], *, idempotency_key: str | None = None
+) -> Steps[Task]:
+    """Runs a task and waits at the server, and by asking if the server stops waiting first."""
+    task = yield from calls.run_sync(model, inputs, idempotency_key=idempotency_key)
+    return task if task.is_terminal else (yield from follow(calls, task))
 
 
 def _next_pause(waited: float, within: float | None) -> float:

@@ -1,8 +1,10 @@
 """The SDK against a really started server."""
 
+from pathlib import Path
+
 import pytest
 
-from serving import MODEL, Server
+from serving import MODEL, Server, start_server
 from tintype_client import (
     AsyncClient,
     Client,
@@ -38,6 +40,30 @@ async def test_the_same_awaited(plain_server: Server) -> None:
         picture = await client.download(task.output)
 
     assert picture.startswith(b"\x89PNG")
+
+
+def test_drawing_is_running_and_waiting(plain_server: Server) -> None:
+    with Client(plain_server.url, plain_server.key, plain_server.secret) as client:
+        task = client.draw(MODEL, prompt="a red apple", width=64, height=64)
+
+        assert client.download(task.output).startswith(b"\x89PNG")
+        with pytest.raises(Refused, match="width"):
+            client.draw(MODEL, prompt="a red apple", width=7)
+
+
+@pytest.mark.anyio
+async def test_the_same_drawing_awaited(plain_server: Server) -> None:
+    async with AsyncClient(plain_server.url, plain_server.key, plain_server.secret) as client:
+        task = await client.draw(MODEL, prompt="a red apple", width=64, height=64, idempotency_key="drawn")
+        again = await client.draw(MODEL, prompt="a red apple", width=64, height=64, idempotency_key="drawn")
+
+    assert task.succeeded
+    assert again == task
+
+
+def test_drawing_goes_on_waiting_when_the_server_does_not(tmp_path: Path) -> None:
+    with start_server(tmp_path / "data", weights="blank:", sync_wait=0.001) as server:
+        assert server.client.draw(MODEL, prompt="a red apple", width=64, height=64).succeeded
 
 
 def test_whoever_waits_hears_of_every_look_and_last_of_the_end(plain_server: Server) -> None:
