@@ -22,7 +22,7 @@ BODY = {"prompt": "a red kite"}
 @pytest.fixture(scope="module")
 def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
     """A server on which every project may Run three times at once, and then once an hour."""
-    rates = {Limited.RUN: read_rate("1/h burst 3")}
+    rates = {Limited.RUN: read_rate("1/h burst 3"), Limited.UPLOAD: read_rate("1/min burst 2")}
     with start_wire(tmp_path_factory.mktemp("limited"), rates=rates) as wire:
         yield wire
 
@@ -69,6 +69,27 @@ def test_check_92_reading_cancelling_and_killing_are_never_refused(limited: Wire
             assert answer.status_code == 200
             assert "ratelimit" not in answer.headers
     assert ran(limited, caller).status_code == 429
+
+
+def uploaded(wire: Wire, caller: Caller, **options: Any) -> httpx2.Response:
+    options = options or {"files": {"file": ("a.txt", b"text")}}
+    return wire.http.post("/v1/File/Upload", headers=caller.headers(), **options)
+
+
+def test_check_92_over_the_rate_an_upload_is_refused_and_run_is_not(limited: Wire) -> None:
+    caller = limited.project()
+
+    answers = [uploaded(limited, caller), uploaded(limited, caller, json={}), uploaded(limited, caller)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert [told(answer, "ratelimit")[1]["r"] for answer in answers] == [1, 0, 0]
+    assert told(answers[0], "ratelimit-policy") == ("upload", {"q": 2, "w": 120})
+    assert 1 <= int(answers[2].headers["retry-after"]) <= 60
+    assert answers[2].json()["errors"] == [{"code": 0, "message": "Too many requests."}]
+    assert ran(limited, caller).status_code == 200
+    for _ in range(5):
+        folder = limited.post("/v1/File/FolderCreate", {"name": "a"}, caller=caller)
+        assert folder.status_code == 200
 
 
 def test_every_answer_of_run_tells_how_the_project_stands(limited: Wire) -> None:

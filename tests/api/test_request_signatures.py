@@ -415,6 +415,21 @@ def test_parts_are_digested_as_they_stream(wire: Wire, caller: Caller) -> None:
     assert send(wire, signed(caller, RUN, body, headers=headers), RUN, changed) == REFUSED
 
 
+def test_an_upload_is_digested_as_it_streams(wire: Wire, caller: Caller) -> None:
+    path, headers = "/v1/File/Upload", {"content-type": MULTIPART}
+    body = multipart(("file", b"kite\n" * 600_000, "a.txt"))
+    changed = body[:-100] + bytes([body[-100] ^ 1]) + body[-99:]
+
+    def files() -> int:
+        return int(wire.write(lambda c: c.exec_driver_sql("SELECT count(*) FROM files").scalar_one()))
+
+    before = files()
+    assert send(wire, signed(caller, path, body, headers=headers), path, changed) == REFUSED
+    assert files() == before
+    assert send(wire, signed(caller, path, body, headers=headers), path, body) == (200, "")
+    assert files() == before + 1
+
+
 def test_chunks_and_an_absent_body_are_digested_like_any(wire: Wire, caller: Caller) -> None:
     def pieces() -> Any:
         yield b'{"limit"'
