@@ -192,3 +192,13 @@ def test_without_a_rate_nothing_is_told(wire: Wire) -> None:
 
     assert answer.status_code == 200
     assert not {"ratelimit", "ratelimit-policy", "retry-after"} & set(answer.headers)
+
+
+def test_a_run_that_waits_takes_a_permit_like_any(limited: Wire) -> None:
+    caller = with_rate(limited, "1/day")
+    limited.post(RUN, BODY, caller=caller)
+
+    refused = limited.post(f"{RUN}/sync", BODY, caller=caller)
+
+    assert refused.status_code == 429
+    assert told(refused, "ratelimit")[1]["r"] == 0
