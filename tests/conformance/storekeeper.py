@@ -19,7 +19,9 @@ from tintype.domain.task import (
     TaskName,
 )
 from tintype.domain.tokens import new_file_id, new_token
-from tintype.storage import accounts, ledger, projects, tasks, workers
+from tintype.domain.wallet import Wallet
+from tintype.storage import accounts, ledger, projects, tasks, wallet, workers
+from tintype.storage.audit import audit
 from tintype.storage.database import Database
 from tintype.storage.tables import metadata
 from tintype.storage.vault import Vault
@@ -159,6 +161,25 @@ class Storekeeper:
     async def charged(self, project: Project | None = None) -> int:
         owner = project.id if project else None
         return await self.database.read(lambda connection: ledger.total(connection, owner))
+
+    async def top_up(self, amount: int, project: Project | None = None) -> Wallet:
+        account = (project or self.project).account
+        return await self.database.write(
+            lambda connection: wallet.top_up(connection, account.id, amount, now=self.now)
+        )
+
+    async def wallet(self, project: Project | None = None) -> Wallet:
+        account = (project or self.project).account
+        return await self.database.read(lambda connection: wallet.wallet_of(connection, account.id))
+
+    async def submit_paid(self, project: Project | None = None, **changes: Any) -> Task:
+        """A task that the project's account pays for."""
+        payer = (project or self.project).account.id
+        return await self.submit(project, paying_account_id=payer, **changes)
+
+    async def problems(self) -> tuple[str, ...]:
+        """What is wrong with the books."""
+        return (await self.database.read(audit)).problems
 
     async def rows(self, table: str) -> list[Any]:
         query = select(metadata.tables[table])

@@ -4,6 +4,7 @@ The model knows per task its status, its lease and its lost attempts, in diction
 """
 
 import asyncio
+import contextlib
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -13,16 +14,27 @@ from msgspec.structs import replace
 from sqlalchemy import Connection, select
 
 from conformance.storekeeper import Storekeeper, failure
-from tintype.domain.errors import LeaseLost, NotCancellable, NotKillable, TaskNotTerminal
+from tintype.domain.errors import (
+    BalanceConcurrencyLimit,
+    InsufficientBalance,
+    LeaseLost,
+    NotCancellable,
+    NotKillable,
+    TaskNotTerminal,
+    UnfitAmount,
+)
 from tintype.domain.lifecycle import LEASED, LOST_ATTEMPTS_ALLOWED, MOVES, Status
+from tintype.domain.money import PICODOLLARS
 from tintype.domain.task import Lease, Task
-from tintype.storage import ledger, tables
+from tintype.storage import ledger, tables, wallet
 from tintype.storage.database import Database
+from tintype.storage.statistics import runs_by_model
 from tintype.storage.tables import MOMENTS
 from tintype.storage.tasks import list_tasks
 
 WORKERS = ("w1", "w2", "w3")
 SILENCE = 15.0
+PRICES = [585_000_000, 7 * PICODOLLARS]
 steps = st.sampled_from(sorted(LEASED - {Status.ACCEPT}))
 chance = st.integers(0, 1000)
 
@@ -48,6 +60,8 @@ class LifeOfTasks(RuleBasedStateMachine):
         """Every lease there ever was: workers that were given up go on writing."""
         self.alive: set[str] = set()
         self.succeeded: set[int] = set()
+        self.paying: set[int] = set()
+        """Tasks that were accepted while money counted."""
 
     @initialize()
     def open(self) -> None:
@@ -62,7 +76,35 @@ class LifeOfTasks(RuleBasedStateMachine):
 
     @rule(place=st.integers(0, 1), key=st.sampled_from(["", "a", "b"]), cps=st.sampled_from([0, 585_000_000]))
     def submit(self, place: int, key: str, cps: int) -> None:
-        task = self.do(self.store.submit(self.store.projects[place], key=key, cps=cps))
+        self.accepted(place, key, self.do(self.store.submit(self.store.projects[place], key=key, cps=cps)))
+
+    @rule(place=st.integers(0, 1), key=st.sampled_from(["", "a"]), cps=st.sampled_from(PRICES))
+    def submit_paid(self, place: int, key: str, cps: int) -> None:
+        try:
+            task = self.do(self.store.submit_paid(self.store.projects[place], key=key, cps=cps))
+        except (InsufficientBalance, BalanceConcurrencyLimit):
+            return
+        if task.id not in self.status:
+            self.paying.add(task.id)
+        self.accepted(place, key, task)
+
+    @rule(dollars=st.sampled_from([1, 30, 300]))
+    def top_up(self, dollars: int) -> None:
+        self.do(self.store.top_up(dollars * PICODOLLARS))
+
+    @precondition(lambda self: self.succeeded)
+    @rule(which=chance)
+    def refund(self, which: int) -> None:
+        task_id = sorted(self.succeeded)[-1 - which % len(self.succeeded)]
+        moment = self.store.now
+
+        def give_back(connection: Connection) -> None:
+            wallet.refund(connection, task_id, now=moment, reason="not what was asked")
+
+        with contextlib.suppress(UnfitAmount):
+            self.do(self.store.database.write(give_back))
+
+    def accepted(self, place: int, key: str, task: Task) -> None:
         first = self.keys.setdefault((place, key), task.id) if key else task.id
         assert task.id == first
         if task.id not in self.status:
@@ -205,6 +247,8 @@ class LifeOfTasks(RuleBasedStateMachine):
                 self.check_change(self.tasks[task_id], task)
         self.tasks = seen
 
+        self.check_books(seen)
+        self.check_counts()
         costs = {task.id: task.total_cost for task in seen.values() if task.total_cost}
         assert dict(charges) == costs
         assert len(charges) == len(costs)
@@ -215,10 +259,29 @@ class LifeOfTasks(RuleBasedStateMachine):
         """Every task by its id, every charge as task and amount, their sum, and the task of each file."""
         every = {"start": 0, "limit": 1000, "ascending": True, "model_part": ""}
         pages = [list_tasks(connection, project.id, **every)[1] for project in self.store.projects]
-        charges = connection.execute(select(tables.ledger.c.task_id, tables.ledger.c.cost)).all()
+        paid = select(tables.ledger.c.task_id, tables.ledger.c.cost).where(tables.ledger.c.cost > 0)
+        charges = connection.execute(paid).all()
         owners = connection.execute(select(tables.files.c.task_id)).scalars().all()
         seen = {task.id: task for page in pages for task in page}
         return seen, list(charges), ledger.total(connection), list(owners)
+
+    def check_books(self, seen: dict[int, Task]) -> None:
+        """Nobody owes anything, and money is put aside for paying tasks until they end and no longer."""
+        assert self.do(self.store.problems()) == ()
+        has = self.do(self.store.wallet())
+        assert 0 <= has.reserved <= has.balance
+        reserved = {row.task_id for row in self.do(self.store.rows("reservations"))}
+        assert reserved == {task_id for task_id in self.paying if not seen[task_id].status.is_terminal}
+        if not reserved:
+            assert has.reserved == 0
+
+    def check_counts(self) -> None:
+        """The counters of ended tasks and the unfinished ones add up to all tasks."""
+        runs = self.do(self.store.database.read(runs_by_model)).values()
+        ended = [task_id for task_id, status in self.status.items() if status is Status.POSTPROCESS_END]
+        assert sum(each.all for each in runs) == len(self.status)
+        assert sum(each.successes for each in runs) == len(self.succeeded)
+        assert sum(each.failures for each in runs) == len(ended) - len(self.succeeded)
 
     def check_task(self, task: Task) -> None:
         lease = self.lease[task.id]
