@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from tintype.accounts import Accounts
 from tintype.bus.protocol import KILL, WORK, Bus, task_subject
 from tintype.domain.catalogue import Catalogue, Model
 from tintype.domain.errors import AccountSuspended, NotPermitted, ProjectSuspended, UnknownFile
@@ -58,6 +59,7 @@ class Service:
         self.vault = vault
         self.catalogue = catalogue
         self.public_url = public_url
+        self.accounts = Accounts(database, clock=now)
         self.wallet = wallet
         """Whether runs are paid from the balances of accounts."""
         self.filing = Filing(database=database, objects=objects, public_url=public_url, now=now)

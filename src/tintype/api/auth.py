@@ -14,8 +14,10 @@ from tintype.domain.errors import (
     AddressNotAllowed,
     BadBearer,
     BadSignature,
+    ExpiredBearer,
     MissingCredentials,
     SignatureRequired,
+    Unauthenticated,
     UnknownKey,
 )
 from tintype.domain.project import Auth, Project, RequestSignature
@@ -45,12 +47,13 @@ class Authenticator:
     async def project(self, request: Request) -> Project:
         """The project that asks.
 
-        Raises MissingCredentials, BadBearer, UnknownKey, SignatureRequired, BadSignature, AddressNotAllowed.
-        Where the whole request is signed, whoever reads the body to its end gets BadSignature too.
+        Raises MissingCredentials, BadBearer, ExpiredBearer, UnknownKey, SignatureRequired, BadSignature,
+        AddressNotAllowed. Where the whole request is signed, whoever reads the body to its end gets
+        BadSignature too.
         """
         key = _header(request, "x-api-key")
         if not key:
-            raise BadBearer if _has_bearer(request) else MissingCredentials
+            raise await self._without_key(_bearer(request))
         found = await self._find(key)
         if found is None:
             # The same work as for a known key, so that time tells nothing about keys.
@@ -67,9 +70,19 @@ class Authenticator:
 
     async def project_if_any(self, request: Request) -> Project | None:
         """The project that asks, None if nobody says who asks; wrong credentials are refused."""
-        if not _header(request, "x-api-key") and not _has_bearer(request):
+        if not _header(request, "x-api-key") and not _bearer(request):
             return None
         return await self.project(request)
+
+    async def _without_key(self, bearer: str) -> Unauthenticated:
+        """Why nobody is let in without a key. A session is for the pages: it names no project."""
+        if not bearer:
+            return MissingCredentials()
+        try:
+            await self._service.accounts.account_of_session(bearer)
+        except (BadBearer, ExpiredBearer) as problem:
+            return problem
+        return BadBearer()
 
     async def _find(self, key: str) -> tuple[Project, tuple[str, ...]] | None:
         """The project of a key, with the secrets that go with it."""
@@ -147,9 +160,9 @@ def _header(request: Request, name: str) -> str:
     return ", ".join(value for value in map(str.strip, request.headers.getlist(name)) if value)
 
 
-def _has_bearer(request: Request) -> bool:
+def _bearer(request: Request) -> str:
     scheme, _, token = _header(request, "authorization").partition(" ")
-    return scheme.lower() == "bearer" and bool(token.strip())
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _check_address(request: Request, allowed: tuple[str, ...]) -> None:

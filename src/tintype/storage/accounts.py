@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Text, bindparam, delete, select, text, update
+from sqlalchemy import BigInteger, Connection, Text, bindparam, delete, func, select, text, update
 
 from tintype.domain.account_rules import check_email, check_name
 from tintype.domain.errors import UnfitAccount
@@ -46,6 +46,12 @@ def by_name(connection: Connection, name: str) -> Account | None:
 def by_email(connection: Connection, email: str) -> Account | None:
     """The account of an e-mail address, in any case."""
     return _one(connection, accounts.c.email == email.strip().lower())
+
+
+def by_login(connection: Connection, name: str) -> Account | None:
+    """The account of a name in any case, if no other differs from it in case alone."""
+    found = connection.execute(select(accounts).where(func.lower(accounts.c.name) == name.lower())).all()
+    return account_of(found[0]) if len(found) == 1 else None
 
 
 def by_id(connection: Connection, account_id: int) -> Account | None:
