@@ -97,6 +97,12 @@ def all_projects(connection: Connection) -> list[Project]:
     return [project_of(row) for row in connection.execute(_PROJECTS.order_by(projects.c.id))]
 
 
+def of_account(connection: Connection, account_id: int) -> list[Project]:
+    """The account's projects, oldest first."""
+    mine = _PROJECTS.where(projects.c.account_id == account_id).order_by(projects.c.id)
+    return [project_of(row) for row in connection.execute(mine)]
+
+
 def secret_of(connection: Connection, vault: Vault, project_id: int) -> str | None:
     """The secret of a project; None if there is no such project. Raises BadSetting."""
     row = connection.execute(_PROJECTS.where(projects.c.id == project_id)).one_or_none()
