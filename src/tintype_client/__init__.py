@@ -15,7 +15,7 @@ from tintype_client.errors import (
     Unreachable,
 )
 from tintype_client.models import Input, Model, Option
-from tintype_client.tasks import Output, Page, Progress, Task, Ticket
+from tintype_client.tasks import Output, Page, Progress, Quote, Task, Ticket
 
 __all__ = [
     "AsyncClient",
@@ -29,6 +29,7 @@ __all__ = [
     "Page",
     "Problem",
     "Progress",
+    "Quote",
     "Refused",
     "ServerFault",
     "Task",

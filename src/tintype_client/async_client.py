@@ -12,7 +12,7 @@ from tintype_client.credentials import Credentials
 from tintype_client.errors import Unreachable
 from tintype_client.exchange import Answer, Pause, Send, Steps, T
 from tintype_client.models import Model
-from tintype_client.tasks import Output, Page, Task, TaskName, Ticket
+from tintype_client.tasks import Output, Page, Quote, Task, TaskName, Ticket
 from tintype_client.waiting import OnProgress, draw, follow
 
 
@@ -33,6 +33,10 @@ class AsyncClient:
     async def draw(self, model: str, /, *, idempotency_key: str | None = None, **inputs: Any) -> Task:
         """Runs a task of `owner/model` and returns it when it has ended, in whatever way: run and wait."""
         return await self._perform(draw(self._calls, model, inputs, idempotency_key=idempotency_key))
+
+    async def quote(self, model: str, /, **inputs: Any) -> Quote:
+        """What `run` with the same inputs is expected to take and to cost; nothing is run."""
+        return await self._perform(self._calls.quote(model, inputs))
 
     async def model(self, name: str) -> Model:
         """The page of `owner/model`: its texts and inputs."""

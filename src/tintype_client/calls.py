@@ -13,7 +13,7 @@ from tintype_client.errors import Refused, ServerFault
 from tintype_client.exchange import Answer, Send, Steps, send
 from tintype_client.models import Model
 from tintype_client.retry import retrying
-from tintype_client.tasks import Output, Page, Task, TaskName, Ticket
+from tintype_client.tasks import Output, Page, Quote, Task, TaskName, Ticket
 
 T = TypeVar("T")
 
@@ -43,6 +43,11 @@ class Calls:
         path = f"{run_path(model)}/sync"
         page = yield from self._post(path, inputs, _Tasks, headers=headers, patience=SYNC_PATIENCE)
         return page.tasklist[0]
+
+    def quote(self, model: str, inputs: Mapping[str, Any]) -> Steps[Quote]:
+        """What `run` with the same inputs is expected to take and to cost; nothing is run."""
+        answer = yield from self._post(f"{run_path(model)}?quote=1", inputs, _Quoted)
+        return answer.quote
 
     def model(self, name: str) -> Steps[Model]:
         """A model's page."""
@@ -123,6 +128,12 @@ class Calls:
             return read(answer, kind)
 
         return retrying(call)
+
+
+class _Quoted(msgspec.Struct, frozen=True):
+    """The part of a quote's answer that counts."""
+
+    quote: Quote
 
 
 class _Models(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ from tintype_client.credentials import Credentials
 from tintype_client.errors import Unreachable
 from tintype_client.exchange import Answer, Pause, Send, Steps, T
 from tintype_client.models import Model
-from tintype_client.tasks import Output, Page, Task, TaskName, Ticket
+from tintype_client.tasks import Output, Page, Quote, Task, TaskName, Ticket
 from tintype_client.waiting import OnProgress, draw, follow
 
 CONNECT_WITHIN = 5.0
@@ -42,6 +42,10 @@ class Client:
     def draw(self, model: str, /, *, idempotency_key: str | None = None, **inputs: Any) -> Task:
         """Runs a task of `owner/model` and returns it when it has ended, in whatever way: run and wait."""
         return self._perform(draw(self._calls, model, inputs, idempotency_key=idempotency_key))
+
+    def quote(self, model: str, /, **inputs: Any) -> Quote:
+        """What `run` with the same inputs is expected to take and to cost; nothing is run."""
+        return self._perform(self._calls.quote(model, inputs))
 
     def model(self, name: str) -> Model:
         """The page of `owner/model`: its texts and inputs."""

@@ -117,6 +117,21 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, rename=_WIRE):
             raise TaskFailed(self)
 
 
+class Quote(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    rename={"elapsed_seconds": "elapsedseconds", "total_cost": "totalcost"},
+):
+    """What a run is expected to take and to cost, from what earlier runs of its model took."""
+
+    elapsed_seconds: Decimal
+    total_cost: Decimal
+    """Dollars."""
+    cps: Decimal
+    """Dollars per second."""
+
+
 class Page(msgspec.Struct, frozen=True, kw_only=True, rename={"tasks": "tasklist"}):
     """A part of a list of tasks."""
 

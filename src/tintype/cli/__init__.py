@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import tintype
-from tintype.cli import draw, project, run, serve, task
+from tintype.cli import account, account_money, draw, project, project_changes, run, serve, task
 from tintype.cli.refusals import Commands
 
 EPILOG = (
@@ -33,7 +33,10 @@ app.command("serve")(serve.serve)
 app.command("run")(run.run)
 app.command("draw")(draw.draw)
 app.add_typer(task.app, name="task")
+project_changes.add_to(project.app)
 app.add_typer(project.app, name="project")
+account_money.add_to(account.app)
+app.add_typer(account.app, name="account")
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,10 +1,11 @@
 """`tintype project`: who may ask. Works on the database itself, while a server runs and while none does."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from tintype.cli.refusals import Stop
+from tintype.cli.owners import demand_project
+from tintype.cli.printing import print_fields, print_json, project_fields
 
 if TYPE_CHECKING:
     from tintype.domain.project import Project
@@ -53,7 +54,7 @@ def list_projects(as_json: Json = False) -> None:
 
     projects = asyncio.run(_all())
     if as_json:
-        _print_json([_fields(project) for project in projects])
+        print_json([project_fields(project) for project in projects])
         return
     for project in projects:
         typer.echo(f"{project.id:<8} {project.auth:<10} {project.key:<31} {project.name}")
@@ -85,12 +86,7 @@ async def _find(name: str) -> "tuple[Project, str]":
     from tintype.storage import projects
 
     async with open_books(read_settings()) as (database, vault):
-        project = await database.read(lambda connection: projects.by_name(connection, name))
-        if project is None and name.isdigit():
-            project = await database.read(lambda connection: projects.by_id(connection, int(name)))
-        if project is None:
-            raise Stop(f"there is no project {name!r}; `tintype project list` shows all")
-        found = project
+        found = await database.read(lambda connection: demand_project(connection, name))
         secret = await database.read(lambda connection: projects.secret_of(connection, vault, found.id))
         return found, secret or ""
 
@@ -105,24 +101,4 @@ async def _all() -> "list[Project]":
 
 
 def _print_project(project: "Project", secret: str, *, as_json: bool) -> None:
-    fields = _fields(project) | {"secret": secret}
-    if as_json:
-        _print_json(fields)
-    else:
-        typer.echo("\n".join(f"{name + ':':<8} {value}" for name, value in fields.items()))
-
-
-def _fields(project: "Project") -> dict[str, Any]:
-    return {
-        "id": project.id,
-        "name": project.name,
-        "auth": project.auth.value,
-        "account": project.account.name,
-        "key": project.key,
-    }
-
-
-def _print_json(value: object) -> None:
-    import msgspec
-
-    typer.echo(msgspec.json.encode(value).decode())
+    print_fields(project_fields(project) | {"secret": secret}, as_json=as_json)

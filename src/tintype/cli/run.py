@@ -13,6 +13,7 @@ from tintype.cli.connection import Key, Secret, Url, connect
 from tintype.cli.display import display
 from tintype.cli.exits import Exit
 from tintype.cli.pictures import demand_writable, format_of, write_picture
+from tintype.cli.printing import print_quote
 from tintype.cli.refusals import Stop
 
 if TYPE_CHECKING:
@@ -62,6 +63,9 @@ def run(
             "--output", "-o", help="File to write; overwritten. Default: a new file named after the prompt."
         ),
     ] = None,
+    quote: Annotated[
+        bool, typer.Option("--quote", help="Only print what it is expected to take and to cost.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the task and its files as JSON.")] = False,
     url: Url = None,
     key: Key = None,
@@ -87,6 +91,10 @@ def run(
     others = dict(_named_value(text) for text in parameter or ())
     with connect(url=url, key=key, secret=secret) as client:
         _demand_known(others, client, _demand_model(model))
+        if quote:
+            with _naming_the_models(client, model):
+                print_quote(client.quote(model, **inputs, **others), as_json=as_json)
+            return
         with _naming_the_models(client, model):
             task = _draw(client, model, inputs | others)
         task.raise_for_failure()
