@@ -93,7 +93,7 @@ def run(
         _demand_known(others, client, _demand_model(model))
         if quote:
             with _naming_the_models(client, model):
-                print_quote(client.quote(model, **inputs, **others), as_json=as_json)
+                print_quote(client.quote(model, **(inputs | others)), as_json=as_json)
             return
         with _naming_the_models(client, model):
             task = _draw(client, model, inputs | others)

@@ -1,8 +1,8 @@
 """What a project may be called, allow and be allowed. Every function raises UnfitProject."""
 
 import math
-from ipaddress import ip_address, ip_network
 
+from tintype.domain.addresses import read_address, read_network
 from tintype.domain.errors import UnfitProject
 
 LONGEST_NAME = 200
@@ -42,25 +42,16 @@ def check_addresses(name: str, addresses: list[str]) -> tuple[str, ...]:
 
 def _address(name: str, text: str) -> str:
     try:
-        address = ip_address(text)
-    except ValueError:
-        return _network(name, text)
-    mapped = getattr(address, "ipv4_mapped", None)
-    return str(mapped or address)
-
-
-def _network(name: str, text: str) -> str:
-    try:
-        network = ip_network(text, strict=False)
+        network = read_network(text)
     except ValueError:
         raise UnfitProject(
             name=name,
             problem=f"{text!r} is no IP address or network, such as 203.0.113.7 or 2001:db8::/32",
         ) from None
-    if "/" in text and ip_address(text.partition("/")[0]) != network.network_address:
-        host = text.partition("/")[0]
+    host = read_address(text.partition("/")[0])
+    if host != network.network_address:
         raise UnfitProject(
             name=name,
             problem=f"{text} names a host in a network; write {network} or {host}",
         )
-    return str(network)
+    return str(host if network.num_addresses == 1 else network)
