@@ -1,14 +1,17 @@
 """What cannot be drawn fails, alone and with a reason."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tintype.engine.engine import BadJob
 from tintype.engine.flux2.engine import Flux2Engine
 from tintype.engine.protocol import Drawn, Failed
 
-from .drawing import draw, pixels
+from .drawing import EngineOf, draw, pixels
 from .jobs import job
 
 
@@ -57,3 +60,59 @@ def test_a_job_that_breaks_its_batch_fails_alone(engine: Flux2Engine) -> None:
     for one in fine:
         apart = pixels(outcome.pictures[one.id]) - pixels(draw(engine, one).pictures[one.id])
         assert abs(apart).max() <= 1
+
+
+class SmallMemory(torch.nn.Module):
+    """A transformer that only has room for so many rows."""
+
+    def __init__(self, transformer: Any, rows: int) -> None:
+        super().__init__()
+        self._transformer = transformer
+        self.config = transformer.config
+        self.rows = rows
+        self.tried: list[int] = []
+
+    def forward(self, hidden_states: torch.Tensor, **inputs: Any) -> Any:
+        self.tried.append(len(hidden_states))
+        if len(hidden_states) > self.rows:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return self._transformer(hidden_states=hidden_states, **inputs)
+
+
+def small(engine: Flux2Engine, rows: int) -> SmallMemory:
+    transformer = SmallMemory(engine._checkpoint.transformer, rows)
+    engine._checkpoint = replace(engine._checkpoint, transformer=transformer)
+    return transformer
+
+
+def test_a_step_too_large_for_memory_is_made_in_halves_and_stays_small(
+    klein: Path, engine_of: EngineOf
+) -> None:
+    engine = engine_of(klein)
+    transformer = small(engine, rows=3)
+    jobs = [job(seed=seed, guidance=1.0, steps=6) for seed in range(7)]
+
+    outcome = draw(engine, *jobs)
+
+    assert transformer.tried[:5] == [7, 4, 2, 2, 3]
+    assert set(transformer.tried[5:]) == {1, 2}
+    for one in jobs:
+        apart = pixels(outcome.pictures[one.id]) - pixels(draw(engine, one).pictures[one.id])
+        assert abs(apart).max() <= 1
+
+
+def test_a_job_too_large_for_memory_fails_alone_and_steps_do_not_shrink_to_nothing(
+    engine: Flux2Engine,
+) -> None:
+    transformer = small(engine, rows=1)
+    large, small_ones = job(guidance=4.0), [job(guidance=1.0, seed=seed) for seed in range(2)]
+
+    outcome = draw(engine, large, *small_ones)
+
+    (failed,) = (event for event in outcome.events if isinstance(event, Failed))
+    assert failed.id == large.id
+    assert failed.reason == "The job needs more memory than there is"
+    assert set(outcome.pictures) == {one.id for one in small_ones}
+    assert engine._max_tokens > 0
+    transformer.rows = 2
+    assert isinstance(draw(engine, job()).pictures.popitem()[1], Drawn)

@@ -14,7 +14,7 @@ from tintype.engine.frames import (
     read_frame,
     receive_frame,
 )
-from tintype.engine.protocol import LARGEST_IMAGES, MOST_IMAGES, Drawn, Stop
+from tintype.engine.protocol import LARGEST_IMAGES, MOST_IMAGES, Drawn, Stop, job_of
 
 from .jobs import job
 
@@ -81,6 +81,32 @@ def test_the_most_a_job_can_carry_fits_a_frame_and_no_more_does() -> None:
     assert decode_command(payload) == largest
     with pytest.raises(FrameError, match="exceeds the limit"):
         frame(job(images=(bytes(LARGEST_FRAME),)))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("a red kite", "a red kite"),
+        ("Käse \U0001f9c0", "Käse \U0001f9c0"),
+        ("\ud83e\uddc0", "\U0001f9c0"),
+        ("half \ud83e of it", "half \ufffd of it"),
+        ("\uddc0", "\ufffd"),
+    ],
+)
+def test_prompts_with_broken_surrogates_are_made_whole(prompt: str, expected: str) -> None:
+    asked = job()
+    inputs = {"prompt": prompt, "outputFormat": "png"}
+    inputs |= {name: getattr(asked, name) for name in ("width", "height", "steps", "guidance", "seed")}
+
+    made = job_of(inputs, id="a", model="m")
+
+    assert made.prompt == expected
+    assert decode_command(frame(made)[4:]) == made
+
+
+def test_a_text_that_is_not_unicode_cannot_be_framed() -> None:
+    with pytest.raises(FrameError, match="not well-formed Unicode: surrogates not allowed"):
+        frame(job(prompt="\ud800"))
 
 
 def test_an_event_is_no_command() -> None:

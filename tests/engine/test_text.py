@@ -3,6 +3,7 @@
 import pytest
 
 from tintype.engine.flux2.engine import Flux2Engine
+from tintype.engine.flux2.text import LONGEST_TEXT
 
 from .drawing import draw
 from .jobs import job
@@ -28,3 +29,21 @@ def test_remembered_prompts_stay_within_their_memory(engine: Flux2Engine) -> Non
 
     assert text._remembered.names() == ["kite 7", "kite 8", "kite 9"]
     assert text._remembered.bytes == 3 * text.empty.nbytes
+
+
+def test_only_the_beginning_of_an_endless_prompt_is_looked_at(
+    engine: Flux2Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenized: list[int] = []
+    text = engine._checkpoint.text
+    tokenize = text._tokenize
+    monkeypatch.setattr(
+        text, "_tokenize", lambda prompt: (tokenized.append(len(prompt)), tokenize(prompt))[1]
+    )
+    endless = "two cats " * 500_000
+    long = ("two cats " * 8_000)[:LONGEST_TEXT]
+
+    embeddings = [text.embed(prompt) for prompt in (endless, long)]
+
+    assert tokenized == [LONGEST_TEXT]
+    assert embeddings[0] is embeddings[1]

@@ -22,16 +22,20 @@ _events: msgspec.msgpack.Decoder[Event] = msgspec.msgpack.Decoder(Event)
 
 
 class FrameError(Exception):
-    """The stream does not hold whole, readable frames; nothing after this point can be trusted."""
+    """A message cannot be framed; or a stream does not hold whole, readable frames, and nothing after
+    this point can be trusted."""
 
 
 def frame(message: Command | Event) -> bytearray:
     """The message as one frame.
 
-    Raises `FrameError` if it is larger than `LARGEST_FRAME`.
+    Raises `FrameError` if it is larger than `LARGEST_FRAME`, or a text in it is not well-formed Unicode.
     """
     framed = bytearray(_LENGTH.size)
-    _encoder.encode_into(message, framed, _LENGTH.size)
+    try:
+        _encoder.encode_into(message, framed, _LENGTH.size)
+    except UnicodeEncodeError as error:
+        raise FrameError(f"a text is not well-formed Unicode: {error.reason}") from error
     _LENGTH.pack_into(framed, 0, _checked(len(framed) - _LENGTH.size))
     return framed
 

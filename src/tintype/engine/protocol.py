@@ -61,7 +61,7 @@ def job_of(
     """The job that a model's checked inputs ask for (`tintype.domain.inputs.read_inputs`)."""
     return Job(
         id=id,
-        prompt=inputs["prompt"],
+        prompt=well_formed(inputs["prompt"]),
         width=inputs["width"],
         height=inputs["height"],
         steps=inputs["steps"],
@@ -73,6 +73,11 @@ def job_of(
         share=share,
         weight=weight,
     )
+
+
+def well_formed(text: str) -> str:
+    """The text in Unicode: surrogate pairs joined, and what is left of broken ones as U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 class Drop(_Message, frozen=True, tag="drop"):

@@ -91,7 +91,7 @@ class EngineHost:
         except HostDied:  # `run` hears of it too, and tells the listeners
             pass
         except FrameError as error:
-            self._hear(Failed(id=job.id, reason=f"The job is too large: {error}"))
+            self._hear(Failed(id=job.id, reason=f"The job cannot be given to the engine: {error}"))
 
     async def watch(self, job_id: str, seconds: float) -> None:
         """For so long, the job's `Progress` carries previews. May come before the job is admitted."""

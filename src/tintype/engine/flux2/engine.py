@@ -16,6 +16,7 @@ from tintype.engine.flux2.batch import Batch, Positions, Run, Stepped
 from tintype.engine.flux2.checkpoint import Checkpoint
 from tintype.engine.flux2.latents import noise
 from tintype.engine.flux2.layout import Layout, image_positions, text_positions
+from tintype.engine.flux2.memory import TooLarge, free_memory, in_halves, is_out_of_memory
 from tintype.engine.flux2.positions import RememberedPositions
 from tintype.engine.flux2.references import Reference
 from tintype.engine.flux2.schedule import Schedule
@@ -164,8 +165,11 @@ class Flux2Engine:
 
     def _capacity(self, group: Hashable) -> int:
         assert isinstance(group, Layout)
-        tokens = group.tokens + self._checkpoint.text.empty.shape[0]
-        return min(self._max_rows, self._max_tokens // tokens)
+        return min(self._max_rows, self._max_tokens // self._tokens(group))
+
+    def _tokens(self, layout: Layout) -> int:
+        """Of a row: image and text."""
+        return layout.tokens + self._checkpoint.text.empty.shape[0]
 
     def _start(self, runs: Sequence[Run]) -> list[Started]:
         fresh = [run for run in runs if run.started is None]
@@ -174,20 +178,37 @@ class Flux2Engine:
         return [Started(id=run.job.id) for run in fresh]
 
     def _forward(self, runs: Sequence[Run]) -> dict[str, Exception]:
-        """Step the runs together; if that fails, each alone, to tell the ones that cannot."""
-        if not runs:
+        """Step the runs together; if that fails, in smaller company, to tell the ones that cannot."""
+        problem = self._attempt(runs) if runs else None
+        if problem is None:
             return {}
+        too_large = isinstance(problem, TooLarge)
+        if too_large:
+            self._use_less(runs)
+        if len(runs) == 1:
+            return {runs[0].job.id: problem}
+        parts = in_halves(runs) if too_large else [[run] for run in runs]
+        return {job_id: reason for part in parts for job_id, reason in self._forward(part).items()}
+
+    def _attempt(self, runs: Sequence[Run]) -> Exception | None:
+        """Why the runs could not be stepped together, without what that held in memory."""
         try:
             self._stepped.append(self._batch(runs).step(self._checkpoint.transformer))
         except Exception as error:
             log("step failed", jobs=[run.job.id for run in runs], error=repr(error))
-            if len(runs) == 1:
-                return {runs[0].job.id: error}
-            failed: dict[str, Exception] = {}
-            for run in runs:
-                failed |= self._forward([run])
-            return failed
-        return {}
+            return TooLarge() if is_out_of_memory(error) else error.with_traceback(None)
+        return None
+
+    def _use_less(self, runs: Sequence[Run]) -> None:
+        """From now on, no step has more than half of the tokens that did not fit into memory."""
+        if batch := self._batches.pop(runs[0].layout, None):
+            batch.release()
+        free_memory(self._checkpoint.device)
+        if len(runs) > 1:
+            rows = sum(2 if run.guided else 1 for run in runs)
+            tried = rows * self._tokens(runs[0].layout)
+            self._max_tokens = min(self._max_tokens, tried // 2)
+            log("steps made smaller", most_tokens=self._max_tokens)
 
     def _batch(self, runs: Sequence[Run]) -> Batch:
         layout = runs[0].layout
