@@ -12,11 +12,12 @@ import pytest
 import torch
 from PIL import Image
 
-from tintype.engine.engine import Denoised
+from tintype.engine.engine import BadJob, Denoised
 from tintype.engine.flux2.engine import Flux2Engine
 from tintype.engine.protocol import Drawn, Job, Progress
 
 from .jobs import job
+from .references import reference
 
 FOLDER = Path(os.environ.get("PICTOGRAMS", str(files("tintype") / "models" / "pictograms")))
 
@@ -107,3 +108,9 @@ def test_square_pictures_of_all_sizes_share_their_steps(engine: Flux2Engine) -> 
     progress, _, _ = draw(engine, *jobs)
 
     assert [event.id for event in progress[:3]] == [one.id for one in jobs]
+
+
+def test_it_does_not_pretend_to_edit(engine: Flux2Engine) -> None:
+    assert not engine.ready().edits
+    with pytest.raises(BadJob, match="cannot edit pictures: pictograms draws from the prompt alone"):
+        engine.admit(job(images=(reference(64, 64),)))

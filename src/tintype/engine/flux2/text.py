@@ -70,10 +70,12 @@ def load_encoder(folder: Path, layers: tuple[int, ...], *, device: torch.device,
         stack_config.layer_types = stack_config.layer_types[:deepest]
     if hasattr(stack_config, "use_cache"):
         stack_config.use_cache = False
+    # What BERT says about a whole text is not used, and not in the files.
+    options = {"add_pooling_layer": False} if config.model_type == "bert" else {}
     model, loaded = AutoModel.from_pretrained(
-        folder, config=config, dtype=dtype, local_files_only=True, output_loading_info=True
+        folder, config=config, dtype=dtype, local_files_only=True, output_loading_info=True, **options
     )
-    if missing := [key for key in loaded["missing_keys"] if not key.startswith("pooler.")]:
+    if missing := sorted(loaded["missing_keys"]):
         raise ValueError(f"weights lack {missing[0]}")
     stack = getattr(model, "language_model", model)
     if deepest < depth and hasattr(stack, "norm"):
