@@ -16,8 +16,8 @@ from tintype.bus.protocol import KILL, WORK, Bus, task_subject
 from tintype.domain.catalogue import Catalogue, Model
 from tintype.domain.errors import AccountSuspended, NotPermitted, ProjectSuspended, UnknownFile
 from tintype.domain.events import status_event
-from tintype.domain.inputs import estimated_work, read_inputs
-from tintype.domain.money import MICROSECONDS, picodollars
+from tintype.domain.inputs import estimated_pixels, estimated_work, read_inputs
+from tintype.domain.money import MICROSECONDS
 from tintype.domain.part import with_parts
 from tintype.domain.pricing import Quote, quote
 from tintype.domain.project import Project
@@ -105,7 +105,7 @@ class Service:
         """
         refuse_suspended(project)
         inputs = read_inputs(model, parameters)
-        cps = picodollars(model.cps)
+        price = model.price_of(inputs)
         async with self.filing.keeping(inputs) as kept:
             new = NewTask(
                 token=new_token(),
@@ -115,13 +115,15 @@ class Service:
                 parameters=kept.shown(parameters),
                 inputs=kept.shown(inputs),
                 callback_url=callback_url,
-                cps=cps,
+                cps=price.cps,
+                charge=price.charge,
+                expected_charge=price.expected_charge(estimated_pixels(inputs)),
                 share=str(project.id),
                 weight=project.weight,
                 cost_estimate=estimated_work(inputs),
                 debug_error="" if not callback_url or is_callback_url(callback_url) else BAD_CALLBACK,
                 max_concurrent=project.max_concurrent,
-                paying_account_id=project.account.id if self.wallet and cps else None,
+                paying_account_id=project.account.id if self.wallet and (price.cps or price.charge) else None,
             )
             idempotency = (
                 Idempotency(key=idempotency_key, fingerprint=_fingerprint(new, parameters))
@@ -155,11 +157,17 @@ class Service:
         NotPermitted.
         """
         refuse_suspended(project)
-        work = estimated_work(read_inputs(model, parameters))
+        inputs = read_inputs(model, parameters)
+        price = model.price_of(inputs)
 
         def expect(connection: Any) -> Quote:
             _demand_one_account(connection, project.id, billed_project_id or project.id)
-            return quote(statistics.paces(connection, model.slug), work=work, cps=picodollars(model.cps))
+            return quote(
+                statistics.paces(connection, model.slug),
+                work=estimated_work(inputs),
+                cps=price.cps,
+                charge=price.expected_charge(estimated_pixels(inputs)),
+            )
 
         return await self.database.read(expect)
 

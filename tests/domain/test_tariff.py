@@ -12,7 +12,7 @@ from tintype.api.tool_item import dynamic_price
 from tintype.domain.catalogue import Model, load_catalogue
 from tintype.domain.errors import BadCatalogue
 from tintype.domain.money import picodollars
-from tintype.domain.tariff import TIER, Tariff, rate_of, tariff_for
+from tintype.domain.tariff import TIER, Tariff, charge_of, tariff_for
 
 PAGE = (Path(tintype.__file__).parent / "models" / "flux-2-flex-t2i.toml").read_text("utf-8")
 FILES = """
@@ -32,7 +32,7 @@ def priced(folder: Path, *tariffs: str) -> Model:
 
 def cost(*, outputs: int = 1, pixels: int = TIER, pictures: int = 0, **tariff: Any) -> Decimal:
     """What a run of a tariff costs, in dollars."""
-    amount = rate_of(Tariff(**tariff), pictures=pictures).cost(outputs=outputs, pixels=pixels)
+    amount = charge_of(Tariff(**tariff), pictures=pictures).cost(outputs=outputs, pixels=pixels)
     return Decimal(amount) / 10**12
 
 
@@ -96,7 +96,7 @@ def test_check_62_the_wire_has_numbers_as_prices_and_text_as_values(tmp_path: Pa
         },
         {"inputs": {}, "price": Decimal("0.1"), "priceMethod": "cpr"},
     ]
-    assert picodollars("0.030") == rate_of(model.dynamic_price[0], pictures=0).price
+    assert picodollars("0.030") == charge_of(model.dynamic_price[0], pictures=0).price
 
 
 @pytest.mark.parametrize(

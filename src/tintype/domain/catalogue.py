@@ -10,7 +10,7 @@ import msgspec
 
 from tintype.domain.errors import BadCatalogue, UnknownModel
 from tintype.domain.parameter import NUMBERS, SELECT, TEXTS, Group, Parameter
-from tintype.domain.tariff import Tariff, check_tariffs, read_price
+from tintype.domain.tariff import Price, Tariff, check_tariffs, price_for, quantity, read_price
 
 DRAWN_FROM = {
     "prompt": TEXTS,
@@ -63,6 +63,11 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         """Every parameter of every group."""
         for group in self.parameters:
             yield from group.items
+
+    def price_of(self, inputs: Mapping[str, Any]) -> Price:
+        """What a run with these inputs will be charged by: checked, typed and complete with defaults."""
+        pictures = sum(quantity(inputs[parameter.id]) for parameter in self.items() if parameter.is_file)
+        return price_for(self.dynamic_price, inputs, cps=read_price(self.cps), pictures=pictures)
 
     def is_open_to(self, project: str | None) -> bool:
         """Whether the project of that name, or a caller without one, may see and run it."""

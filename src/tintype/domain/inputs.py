@@ -46,8 +46,13 @@ def read_inputs(model: Model, parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def estimated_work(inputs: Mapping[str, Any]) -> float:
-    """Pixels × steps; sizes that are not known yet count as usual ones."""
-    return float((inputs["width"] or USUAL_SIDE) * (inputs["height"] or USUAL_SIDE) * inputs["steps"])
+    """Pixels × steps."""
+    return float(estimated_pixels(inputs) * inputs["steps"])
+
+
+def estimated_pixels(inputs: Mapping[str, Any]) -> int:
+    """The pixels of the picture; sizes that are not known yet count as usual ones."""
+    return int((inputs["width"] or USUAL_SIDE) * (inputs["height"] or USUAL_SIDE))
 
 
 def _has_files(parameter: Parameter, parameters: Mapping[str, Any]) -> bool:

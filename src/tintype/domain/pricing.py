@@ -42,10 +42,13 @@ def size_class(work: float) -> int:
     return int(work).bit_length()
 
 
-def quote(paces: Sequence[Pace], *, work: float, cps: int) -> Quote:
-    """The quote of a run of that much work (pixels × steps) at `cps` picodollars per second."""
+def quote(paces: Sequence[Pace], *, work: float, cps: int, charge: int | None = None) -> Quote:
+    """The quote of a run of that much work (pixels × steps) at `cps` picodollars per second.
+
+    If its cost does not hang on its seconds, `charge` is what it will probably be, in picodollars.
+    """
     elapsed = Decimal(expected_seconds(paces, work)).quantize(Decimal("0.0001"), ROUND_HALF_UP)
-    return Quote(elapsed=elapsed, cps=cps, total_cost=cost(elapsed, cps))
+    return Quote(elapsed=elapsed, cps=cps, total_cost=cost(elapsed, cps) if charge is None else charge)
 
 
 def expected_seconds(paces: Sequence[Pace], work: float) -> float:

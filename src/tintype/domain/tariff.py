@@ -73,8 +73,8 @@ class Tariff(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return all(_is(inputs.get(name), wanted) for name, wanted in self.inputs.items())
 
 
-class Rate(msgspec.Struct, frozen=True, kw_only=True):
-    """By what one accepted run will be charged; never `cps`, which every task has anyway."""
+class Charge(msgspec.Struct, frozen=True, kw_only=True):
+    """By what one accepted run will be charged instead of its seconds."""
 
     method: Method
     price: int
@@ -95,15 +95,37 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True):
         return self.price
 
 
+class Price(msgspec.Struct, frozen=True, kw_only=True):
+    """What one run will be charged by."""
+
+    cps: int
+    """Picodollars for each second; they count where there is no charge."""
+    charge: Charge | None
+
+    def expected_charge(self, pixels: int) -> int | None:
+        """What a picture of so many pixels will cost by its charge, in picodollars; None without one."""
+        return self.charge.cost(outputs=1, pixels=pixels) if self.charge else None
+
+
+def price_for(tariffs: Sequence[Tariff], inputs: Mapping[str, Any], *, cps: int, pictures: int) -> Price:
+    """The price of a run with these inputs and so many pictures, of a model with a price per second."""
+    tariff = tariff_for(tariffs, inputs)
+    if tariff is None:
+        return Price(cps=cps, charge=None)
+    if tariff.method == Method.SECOND:
+        return Price(cps=read_price(tariff.price), charge=None)
+    return Price(cps=cps, charge=charge_of(tariff, pictures=pictures))
+
+
 def tariff_for(tariffs: Sequence[Tariff], inputs: Mapping[str, Any]) -> Tariff | None:
     """The first that fits; None if the run is charged by its model's price per second."""
     return next((tariff for tariff in tariffs if tariff.fits(inputs)), None)
 
 
-def rate_of(tariff: Tariff, *, pictures: int) -> Rate:
+def charge_of(tariff: Tariff, *, pictures: int) -> Charge:
     """The tariff in whole picodollars, for a run that was given so many pictures."""
     price = read_price(tariff.price)
-    return Rate(
+    return Charge(
         method=Method(tariff.method),
         price=price,
         extra=price if tariff.extra is None else read_price(tariff.extra),

@@ -5,6 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from tintype.domain.lifecycle import Status
+from tintype.domain.tariff import Charge
 
 SUCCESS, FAILURE = 0, 1
 """Exit codes of a finished task."""
@@ -79,6 +80,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     callback_url: str
     cps: int
     """Picodollars per second when the task was accepted."""
+    charge: Charge | None = None
+    """What it is charged by instead."""
     share: str
     """Whoever the compute is charged to in fair sharing: the project's id as text."""
     weight: float
@@ -128,6 +131,9 @@ class NewTask(msgspec.Struct, frozen=True, kw_only=True):
     inputs: dict[str, Any]
     callback_url: str
     cps: int
+    charge: Charge | None = None
+    expected_charge: int | None = None
+    """Picodollars that it will probably cost by its charge, if it has one."""
     share: str
     weight: float
     cost_estimate: float
@@ -159,6 +165,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     exit_code: int
     outputs: tuple[File, ...] = ()
     output_folder: str = "0"
+    pixels: int = 0
+    """Those of one output."""
     debug_output: str = ""
     debug_error: str = ""
 

@@ -152,6 +152,7 @@ tasks = Table(
     Column("inputs", Json, nullable=False),
     Column("callback_url", Json, nullable=False),
     Column("cps", BigInteger, nullable=False),
+    Column("charge", Json),
     Column("share", Text, nullable=False),
     Column("weight", Double, nullable=False),
     Column("rank", Double, nullable=False),

@@ -42,7 +42,9 @@ async def store(objects: Objects, drawn: Drawn, *, now: int) -> Outcome:
     except Exception:
         log.exception("picture_not_stored", object_key=picture.object_key)
         return failure("The picture could not be stored.")
-    return Outcome(exit_code=SUCCESS, outputs=(picture,), output_folder=folder)
+    return Outcome(
+        exit_code=SUCCESS, outputs=(picture,), output_folder=folder, pixels=drawn.width * drawn.height
+    )
 
 
 async def discard(objects: Objects, outcome: Outcome) -> None:

@@ -8,7 +8,7 @@ from tintype.domain.lifecycle import Status
 from tintype.domain.money import cost, elapsed_seconds
 from tintype.domain.task import SUCCESS, Lease, Outcome, Task
 from tintype.storage import files, statistics, wallet
-from tintype.storage.tasks.rows import change, lock_by_lease
+from tintype.storage.tasks.rows import change, charge_of, lock_by_lease
 
 
 def finish(connection: Connection, lease: Lease, outcome: Outcome, *, now: int) -> Task:
@@ -29,7 +29,7 @@ def end_with(
         raise ValueError("a failed task has no outputs")
     moment = max(now, row.change_time)
     end = row.end_time or row.postprocess_start_time or moment
-    amount = cost(elapsed_seconds(row.accept_time, end), row.cps) if succeeded else 0
+    amount = _cost(row, outcome, end) if succeeded else 0
     outputs = outcome.outputs
     files.add_outputs(connection, outputs, task_id=row.id, project_id=row.project_id)
     values = {
@@ -49,6 +49,13 @@ def end_with(
     wallet.settle(connection, row, cost=amount, now=moment)
     statistics.count_end(connection, row, exit_code=outcome.exit_code, end=end)
     return task
+
+
+def _cost(row: Any, outcome: Outcome, end: int) -> int:
+    charge = charge_of(row)
+    if charge is None:
+        return cost(elapsed_seconds(row.accept_time, end), row.cps)
+    return charge.cost(outputs=len(outcome.outputs), pixels=outcome.pixels)
 
 
 def notes(*texts: str) -> str:

@@ -4,10 +4,12 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 from sqlalchemy import BigInteger, Case, Connection, Select, Update, bindparam, case, select, text, update
 
 from tintype.domain.errors import LeaseLost, UnknownTask
 from tintype.domain.lifecycle import Status
+from tintype.domain.tariff import Charge
 from tintype.domain.task import File, Lease, Moments, Task, TaskName
 from tintype.storage import files
 from tintype.storage.columns import LARGEST
@@ -120,6 +122,7 @@ def task_of(row: Any, outputs: tuple[File, ...] = ()) -> Task:
         inputs=row.inputs,
         callback_url=row.callback_url,
         cps=row.cps,
+        charge=charge_of(row),
         share=row.share,
         weight=float(row.weight),
         rank=float(row.rank),
@@ -137,6 +140,11 @@ def task_of(row: Any, outputs: tuple[File, ...] = ()) -> Task:
         output_folder=row.output_folder,
         outputs=outputs,
     )
+
+
+def charge_of(row: Any) -> Charge | None:
+    """What the task of a row is charged by instead of its seconds."""
+    return msgspec.convert(row.charge, Charge | None)
 
 
 def moments_of(row: Any) -> Moments:

@@ -1,5 +1,6 @@
 """Accepting a task: idempotency key, limits, price and place in the queue, in one transaction."""
 
+import msgspec
 from sqlalchemy import Connection, Double, Text, bindparam, insert, select, text
 
 from tintype.domain.errors import ProjectConcurrencyLimit
@@ -67,7 +68,8 @@ def submit(connection: Connection, new: NewTask, *, idempotency: Idempotency | N
     payer, price = new.paying_account_id, 0
     if payer is not None:
         recent = statistics.paces(connection, new.model)
-        price = quote(recent, work=new.cost_estimate, cps=new.cps).total_cost
+        expected = quote(recent, work=new.cost_estimate, cps=new.cps, charge=new.expected_charge)
+        price = expected.total_cost
         wallet.admit(connection, payer, price)
     if new.max_concurrent is not None:
         _refuse_beyond(connection, new.project_id, new.max_concurrent)
@@ -99,6 +101,7 @@ def _insert(connection: Connection, new: NewTask, now: int) -> Task:
         "inputs": new.inputs,
         "callback_url": new.callback_url,
         "cps": new.cps,
+        "charge": msgspec.to_builtins(new.charge),
         "share": new.share,
         "weight": new.weight,
         "rank": rank,
@@ -119,6 +122,7 @@ def _insert(connection: Connection, new: NewTask, now: int) -> Task:
         inputs=new.inputs,
         callback_url=new.callback_url,
         cps=new.cps,
+        charge=new.charge,
         share=new.share,
         weight=new.weight,
         rank=rank,
