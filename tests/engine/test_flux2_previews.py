@@ -89,6 +89,17 @@ def test_a_preview_of_a_checkpoint_with_native_sizes_is_resampled_like_its_pictu
     assert abs(levels(last) - pixels(draw(engine, asked).pictures[asked.id])).mean() < 12
 
 
+def test_tokens_of_many_pixels_are_not_blended_in_previews(tmp_path: Path, engine_of: EngineOf) -> None:
+    engine = engine_of(write_checkpoint(tmp_path / "tiny", vae_levels=6))
+    asked = job(width=512, height=512, steps=40)
+
+    last = last_preview(engine, asked)
+
+    final = Image.fromarray(pixels(draw(engine, asked).pictures[asked.id]).astype(np.uint8))
+    assert last.size == (256, 256)
+    assert abs(levels(last) - levels(final.reduce(2))).mean() < 12
+
+
 def test_each_job_of_a_batch_is_shown_as_itself(engine: Flux2Engine) -> None:
     jobs = [
         job(seed=1, steps=3),
