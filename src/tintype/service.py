@@ -4,16 +4,16 @@ Knows the store, the bus and the catalogue; nothing of HTTP and nothing of engin
 """
 
 import hashlib
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
 from tintype.accounts import Accounts
-from tintype.bus.protocol import KILL, WORK, Bus, task_subject
+from tintype.bus.protocol import CALLBACK, KILL, WORK, Bus, task_subject
+from tintype.domain import callback
 from tintype.domain.catalogue import Catalogue, Model
+from tintype.domain.clock import now as now
 from tintype.domain.errors import AccountSuspended, NotPermitted, ProjectSuspended, UnknownFile
 from tintype.domain.events import status_event
 from tintype.domain.inputs import estimated_pixels, estimated_work, read_inputs
@@ -30,13 +30,6 @@ from tintype.storage import files, nonces, projects, rates, statistics, tasks
 from tintype.storage.database import Database
 from tintype.storage.objects import Objects
 from tintype.storage.vault import Vault
-
-BAD_CALLBACK = "callbackUrl is not an absolute http(s) URL; no callback will be sent."
-
-
-def now() -> int:
-    """This moment, in microseconds since the epoch."""
-    return time.time_ns() // 1000
 
 
 class Service:
@@ -106,6 +99,7 @@ class Service:
         refuse_suspended(project)
         inputs = read_inputs(model, parameters)
         price = model.price_of(inputs)
+        callback_is_wanted = callback.is_callback_url(callback_url)
         async with self.filing.keeping(inputs) as kept:
             new = NewTask(
                 token=new_token(),
@@ -121,7 +115,8 @@ class Service:
                 share=str(project.id),
                 weight=project.weight,
                 cost_estimate=estimated_work(inputs),
-                debug_error="" if not callback_url or is_callback_url(callback_url) else BAD_CALLBACK,
+                debug_error=callback.BAD_CALLBACK if callback_url and not callback_is_wanted else "",
+                callback=callback.order(model, self.public_url) if callback_is_wanted else None,
                 max_concurrent=project.max_concurrent,
                 paying_account_id=project.account.id if self.wallet and (price.cps or price.charge) else None,
             )
@@ -207,6 +202,8 @@ class Service:
         task = await self.database.write(change)
         await self.bus.publish(KILL, str(task.id).encode())
         await self.bus.publish(task_subject(task.id), msgspec.msgpack.encode(status_event(task)))
+        if task.callback_url:
+            await self.bus.publish(CALLBACK)
         return task
 
     def show(self, task: Task) -> dict[str, Any]:
@@ -236,17 +233,6 @@ def _demand_one_account(connection: Any, project_id: int, billed_project_id: int
         connection, project_id, billed_project_id
     ):
         raise NotPermitted
-
-
-def is_callback_url(text: str) -> bool:
-    """Whether a callback can be sent there: an absolute http(s) URL with a host."""
-    if any(character.isspace() for character in text):
-        return False
-    try:
-        parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
 
 
 def _fingerprint(new: NewTask, parameters: Mapping[str, Any]) -> str:

@@ -1,10 +1,13 @@
 """Short words for what the tests do with a database. Time stands still but where a test moves `now`."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, select
 
+import tintype
+from tintype.domain.catalogue import load_catalogue
 from tintype.domain.lifecycle import Status
 from tintype.domain.project import Auth, Project
 from tintype.domain.task import (
@@ -29,6 +32,7 @@ from tintype.storage.vault import Vault
 T = TypeVar("T")
 
 SECOND = 1_000_000
+MODEL_PAGE = load_catalogue(Path(tintype.__file__).parent / "models")["black-forest-labs/flux-2-flex-t2i"]
 DAWN = 1_734_513_800 * SECOND
 """When every test begins, in microseconds since the epoch."""
 CPS = 585_000_000

@@ -15,6 +15,7 @@ from tintype.api.scalars import count, text
 from tintype.domain.errors import TaskNotNamed
 from tintype.domain.project import Project
 from tintype.domain.task import Task, TaskName, name_task
+from tintype.domain.task_object import envelope
 from tintype.service import Service
 
 ENVELOPE = 1024
@@ -65,7 +66,7 @@ class Tasks:
             ascending=text(parameters, "order").upper() == "ASC",
             model_part=text(parameters, "modelName").strip(),
         )
-        return success(_envelope(total, self._fitting(tasks)))
+        return success(envelope(total, self._fitting(tasks)))
 
     async def delete_files(self, request: Request) -> Response:
         """Deletes the files of a terminal task."""
@@ -76,7 +77,7 @@ class Tasks:
     async def _one(self, request: Request, use: Callable[[Project, TaskName], Awaitable[Task]]) -> Response:
         project, parameters = await self._asked(request)
         task = await use(project, named(parameters))
-        return success(_envelope(1, [self._service.show(task)]))
+        return success(envelope(1, [self._service.show(task)]))
 
     async def _asked(self, request: Request) -> tuple[Project, Mapping[str, Any]]:
         project = await self._authenticator.project(request)
@@ -104,7 +105,3 @@ def named(parameters: Mapping[str, Any]) -> TaskName:
     if name is None:
         raise TaskNotNamed
     return name
-
-
-def _envelope(total: int, tasks: list[Any]) -> dict[str, Any]:
-    return {"total": str(total), "errors": [], "tasklist": tasks, "result": True}

@@ -13,6 +13,9 @@ WATCH = "watch"
 spaces between. It counts for `WATCHED_FOR` seconds, so whoever says it says it again and again."""
 WATCHED_FOR = 5.0
 
+CALLBACK = "callback"
+"""A callback is due; the payload is empty."""
+
 
 def task_subject(task_id: int) -> str:
     """Where the events of one task are told; the payload is a msgpack-encoded `TaskEvent`."""

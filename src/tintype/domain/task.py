@@ -120,6 +120,14 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
         return Lease(task_id=self.id, worker=self.worker or "", attempt=self.attempt)
 
 
+class CallbackOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """What a callback says beside the task itself, settled when the task is accepted."""
+
+    page: dict[str, Any]
+    """The fields of the model's page."""
+    public_url: str
+
+
 class NewTask(msgspec.Struct, frozen=True, kw_only=True):
     """A task as it is accepted, before the store gives it an id and a place in the queue."""
 
@@ -142,6 +150,8 @@ class NewTask(msgspec.Struct, frozen=True, kw_only=True):
     """Refuse when the project already has so many unfinished tasks."""
     paying_account_id: int | None = None
     """The account whose wallet pays for it; None if it is free."""
+    callback: CallbackOrder | None = None
+    """To be sent to `callback_url` when the task has ended."""
 
 
 class Idempotency(msgspec.Struct, frozen=True, kw_only=True):

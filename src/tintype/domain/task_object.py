@@ -1,6 +1,7 @@
 """The task as every task endpoint and the callback show it: one set of fields, in every state."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +12,27 @@ from tintype.domain.task import File, Task
 
 def task_object(task: Task, model: Model, public_url: str) -> dict[str, Any]:
     """Sections 7 to 9 of the protocol. `public_url` has no trailing slash."""
+    return task_fields(task, public_url) | page_fields(model)
+
+
+def envelope(total: int, tasks: Sequence[Any]) -> dict[str, Any]:
+    """What task objects are wrapped in, in answers and in callbacks."""
+    return {"total": str(total), "errors": [], "tasklist": tasks, "result": True}
+
+
+def page_fields(model: Model) -> dict[str, Any]:
+    """What a task object says about the model that ran."""
+    return {
+        "modelid": str(model.id),
+        "categories": json.dumps(model.categories, separators=(",", ":")),
+        "modelslugowner": clean_slug(model.owner),
+        "modelslugproject": clean_slug(model.project),
+        "modeldescription": model.description,
+    }
+
+
+def task_fields(task: Task, public_url: str) -> dict[str, Any]:
+    """What a task object says about the task itself."""
     moments = task.moments
     return {
         "id": str(task.id),
@@ -28,7 +50,6 @@ def task_object(task: Task, model: Model, public_url: str) -> dict[str, Any]:
         "totalcost": dollars(task.total_cost) if task.succeeded else "0",
         "guestid": None,
         "projectid": str(task.billed_project_id),
-        "modelid": str(model.id),
         "description": "",
         "basemodelid": "0",
         "runtype": "model",
@@ -45,12 +66,8 @@ def task_object(task: Task, model: Model, public_url: str) -> dict[str, Any]:
         "postprocessstarttime": epoch(moments.postprocess_start),
         "postprocessendtime": epoch(moments.postprocess_end),
         "pexit": "" if task.exit_code is None else str(task.exit_code),
-        "categories": json.dumps(model.categories, separators=(",", ":")),
         "outputs": [output_object(file, task.account_uuid, public_url) for file in task.outputs],
         "size": str(sum(file.size for file in task.outputs)),
-        "modelslugowner": clean_slug(model.owner),
-        "modelslugproject": clean_slug(model.project),
-        "modeldescription": model.description,
         "outputfolderid": task.output_folder if task.outputs else "0",
     }
 

@@ -1,5 +1,6 @@
 """Unguessable names: task tokens, access keys, API keys and secrets, file ids."""
 
+import base64
 import secrets
 import string
 
@@ -18,3 +19,8 @@ def new_token(length: int = TOKEN_LENGTH) -> str:
 def new_file_id() -> str:
     """32 random hex digits."""
     return secrets.token_hex(16)
+
+
+def new_callback_secret() -> str:
+    """`whsec_` and 32 random bytes in base64: what signs a project's callbacks."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tintype.bus.protocol import WORK, Bus, task_subject
+from tintype.bus.protocol import CALLBACK, WORK, Bus, task_subject
 from tintype.domain.events import (
     ROOM,
     TaskEvent,
@@ -30,7 +30,7 @@ class Story:
         for task in stages:
             self._task, self._told_since = task, 0
             if task.status is not Status.OUTPUT:
-                await tell(self._bus, status_event(task))
+                await tell_status(self._bus, task)
 
     async def progressed(self, progress: Progress) -> None:
         """A step is done, or the latest one is shown."""
@@ -50,8 +50,15 @@ async def tell(bus: Bus, event: TaskEvent) -> None:
     await bus.publish(task_subject(event.task_id), msgspec.msgpack.encode(event))
 
 
+async def tell_status(bus: Bus, task: Task) -> None:
+    """Publishes where the task stands; if it has ended, also to those who deliver callbacks."""
+    await tell(bus, status_event(task))
+    if task.status.is_terminal and task.callback_url:
+        await bus.publish(CALLBACK)
+
+
 async def tell_handed_back(bus: Bus, task: Task) -> None:
     """The task is in the queue again, or has ended because too many attempts were lost."""
-    await tell(bus, status_event(task))
+    await tell_status(bus, task)
     if not task.status.is_terminal:
         await bus.publish(WORK)

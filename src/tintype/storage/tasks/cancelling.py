@@ -7,7 +7,7 @@ from sqlalchemy import Connection, update
 from tintype.domain.errors import NotCancellable, NotKillable
 from tintype.domain.lifecycle import CANCELLABLE, KILLABLE, Status
 from tintype.domain.task import Task, TaskName
-from tintype.storage import statistics, wallet
+from tintype.storage import callbacks, statistics, wallet
 from tintype.storage.tables import shares
 from tintype.storage.tasks.rows import change, lock_by_name, task_of
 
@@ -52,6 +52,7 @@ def _cancelled(connection: Connection, row: Any, now: int) -> Task:
     if row.attempt == 0:
         _refund(connection, row)
     statistics.count_end(connection, row, exit_code=None, end=moment)
+    callbacks.fix(connection, task, now=moment)
     return task
 
 

@@ -1,4 +1,4 @@
-"""The end of a task: final status, outputs, debug texts and charge, in one transaction."""
+"""The end of a task: final status, outputs, debug texts, charge and callback, in one transaction."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from tintype.domain.lifecycle import Status
 from tintype.domain.money import cost, elapsed_seconds
 from tintype.domain.task import SUCCESS, Lease, Outcome, Task
-from tintype.storage import files, statistics, wallet
+from tintype.storage import callbacks, files, statistics, wallet
 from tintype.storage.tasks.rows import change, charge_of, lock_by_lease
 
 
@@ -48,6 +48,7 @@ def end_with(
     task = change(connection, row, values, outputs)
     wallet.settle(connection, row, cost=amount, now=moment)
     statistics.count_end(connection, row, exit_code=outcome.exit_code, end=end)
+    callbacks.fix(connection, task, now=moment)
     return task
 
 

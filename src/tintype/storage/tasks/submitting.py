@@ -7,6 +7,7 @@ from tintype.domain.errors import ProjectConcurrencyLimit
 from tintype.domain.lifecycle import Status
 from tintype.domain.pricing import quote
 from tintype.domain.task import Idempotency, Moments, NewTask, Task
+from tintype.storage import callbacks
 from tintype.storage import idempotency as remembered
 from tintype.storage import statistics, wallet
 from tintype.storage.tables import MOMENTS, accounts, projects, tasks
@@ -111,7 +112,7 @@ def _insert(connection: Connection, new: NewTask, now: int) -> Task:
         "debug_error": new.debug_error,
     }
     row = connection.execute(_INSERT, {**values, "owner_id": new.project_id}).one()
-    return Task(
+    task = Task(
         id=row.id,
         token=new.token,
         account_uuid=row.account_uuid,
@@ -140,3 +141,6 @@ def _insert(connection: Connection, new: NewTask, now: int) -> Task:
         output_folder="0",
         outputs=(),
     )
+    if new.callback is not None:
+        callbacks.order(connection, task, new.callback)
+    return task
