@@ -16,6 +16,7 @@ from tintype.api import connection, keepalive
 from tintype.api.app import MIB, create_app
 from tintype.api.following import Following
 from tintype.bus.opening import open_bus
+from tintype.callbacks import Courier, Schedule
 from tintype.domain.addresses import read_networks
 from tintype.domain.catalogue import load_catalogue
 from tintype.domain.errors import BadSetting
@@ -23,6 +24,7 @@ from tintype.domain.project import Auth, Project
 from tintype.domain.rate import Limited, read_rate
 from tintype.engine.process import HostProcess, start_host
 from tintype.logs import relay, set_up_logs
+from tintype.outbound import open_outbound
 from tintype.service import Service, now
 from tintype.settings import Settings
 from tintype.storage import accounts, projects
@@ -172,13 +174,28 @@ async def serve(settings: Settings, *, welcome: Callable[[Welcome], None]) -> No
             server = _Server(uvicorn.Config(app, **_UVICORN))
             welcome(first)  # the socket listens already: whoever calls now is answered in a moment
             async with (
+                open_courier(service, settings) as courier,
                 following.running(),
                 _heeding_signals(worker.drain),
-                alongside(server.serve([listener])),
+                alongside(server.serve([listener]), courier.run()),
             ):
                 await worker.run()
                 following.stopping.set()
                 await server.stop()
+
+
+@asynccontextmanager
+async def open_courier(service: Service, settings: Settings) -> AsyncIterator[Courier]:
+    """Who sends the callbacks of the service's tasks, once it runs."""
+    async with open_outbound(allow_private=settings.callbacks_allow_private) as outbound:
+        yield Courier(
+            database=service.database,
+            bus=service.bus,
+            vault=service.vault,
+            outbound=outbound,
+            schedule=Schedule(first_retry=settings.callbacks_first_retry),
+            timeout=settings.callbacks_timeout,
+        )
 
 
 _UVICORN: dict[str, Any] = {

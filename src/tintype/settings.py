@@ -81,6 +81,10 @@ class Settings:
     callbacks_allow_private: bool = _knob(
         False, "yes to send callbacks to loopback, private and other non-public addresses, too."
     )
+    callbacks_timeout: float = _knob(20.0, "Seconds that a receiver has to answer a callback.")
+    callbacks_first_retry: float = _knob(
+        5.0, "Seconds before a failed callback is sent again; the pauses grow from there."
+    )
     fetch_allow_private: bool = _knob(
         False,
         "yes to fetch the callers' input URLs from loopback, private and other non-public addresses, too.",
@@ -167,6 +171,8 @@ def _check(settings: Settings) -> None:
             demand(name, holds=False, problem=str(problem))
     demand("nonce_window", holds=settings.nonce_window > 0, problem="must be positive")
     demand("sync_wait", holds=settings.sync_wait > 0, problem="must be positive")
+    demand("callbacks_timeout", holds=settings.callbacks_timeout > 0, problem="must be positive")
+    demand("callbacks_first_retry", holds=settings.callbacks_first_retry > 0, problem="must be positive")
     demand("max_body_mb", holds=settings.max_body_mb >= 1, problem="must be at least 1")
     demand("max_file_mb", holds=settings.max_file_mb >= 1, problem="must be at least 1")
 
