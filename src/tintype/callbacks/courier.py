@@ -81,8 +81,9 @@ class Courier:
                         self._begin(parts, claimed, secrets)
             except Exception as problem:
                 log.error("callbacks_not_claimed", problem=repr(problem)[:200])
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), POLL)
+            with suppress(TimeoutError):  # wait_for of Python 3.11 can swallow a cancellation
+                async with asyncio.timeout(POLL):
+                    await self._woken.wait()
 
     async def _claim(self) -> list[tuple[Claimed, Sequence[str]]]:
         """What is due and may be sent beside what is under way, with the secrets that sign it."""

@@ -7,9 +7,8 @@ from tintype.domain.errors import ProjectConcurrencyLimit
 from tintype.domain.lifecycle import Status
 from tintype.domain.pricing import quote
 from tintype.domain.task import Idempotency, Moments, NewTask, Task
-from tintype.storage import callbacks
+from tintype.storage import callbacks, statistics, wallet
 from tintype.storage import idempotency as remembered
-from tintype.storage import statistics, wallet
 from tintype.storage.tables import MOMENTS, accounts, projects, tasks
 from tintype.storage.tasks.finding import count_unfinished
 from tintype.storage.tasks.rows import with_outputs
