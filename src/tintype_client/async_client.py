@@ -10,7 +10,8 @@ from tintype_client.calls import Calls
 from tintype_client.client import TIMEOUT, answer_of, timeout, unreachable
 from tintype_client.credentials import Credentials
 from tintype_client.errors import Unreachable
-from tintype_client.exchange import Answer, Pause, Send, Steps, T
+from tintype_client.exchange import Answer, Hear, Open, Pause, Result, Send, Step, Steps, T
+from tintype_client.lines import AsyncLine
 from tintype_client.models import Model
 from tintype_client.tasks import Output, Page, Quote, Task, TaskName, Ticket
 from tintype_client.waiting import OnProgress, draw, follow
@@ -51,10 +52,16 @@ class AsyncClient:
         return await self._perform(self._calls.task(name))
 
     async def wait(
-        self, name: TaskName, on_progress: OnProgress | None = None, *, within: float | None = None
+        self,
+        name: TaskName,
+        on_progress: OnProgress | None = None,
+        *,
+        within: float | None = None,
+        previews: bool = False,
     ) -> Task:
         """The task when it has ended, in whatever way. Raises NotFinished after `within` seconds."""
-        return await self._perform(follow(self._calls, name, on_progress=on_progress, within=within))
+        steps = follow(self._calls, name, on_progress=on_progress, within=within, previews=previews)
+        return await self._perform(steps)
 
     async def cancel(self, name: TaskName) -> Task:
         """Ends a queued task. Refused once it has left the queue."""
@@ -92,22 +99,34 @@ class AsyncClient:
         await self.close()
 
     async def _perform(self, steps: Steps[T]) -> T:
+        line = AsyncLine()
         try:
             step = next(steps)
             while True:
-                if isinstance(step, Pause):
-                    await asyncio.sleep(step.seconds)
-                    step = steps.send(None)
-                    continue
                 try:
-                    answer = await self._exchange(step)
+                    result = await self._carry_out(step, line)
                 except Unreachable as problem:
                     step = steps.throw(problem)
                 else:
-                    step = steps.send(answer)
+                    step = steps.send(result)
         except StopIteration as end:
-            result: T = end.value
-            return result
+            outcome: T = end.value
+            return outcome
+        finally:
+            await line.close()
+
+    async def _carry_out(self, step: Step, line: AsyncLine) -> Result:
+        """Raises Unreachable."""
+        match step:
+            case Send():
+                return await self._exchange(step)
+            case Hear(seconds):
+                return await line.hear(seconds)
+            case Open():
+                await line.open(step)
+            case Pause(seconds):
+                await asyncio.sleep(seconds)
+        return None
 
     async def _exchange(self, request: Send) -> Answer:
         try:

@@ -28,6 +28,12 @@ class Calls:
         self._base_url = base_url.rstrip("/")
         self._credentials = credentials
 
+    @property
+    def socket_url(self) -> str:
+        """Where the WebSocket is: on the server's own address, encrypted if that is."""
+        scheme, separator, rest = self._base_url.partition("://")
+        return f"{'wss' if scheme.lower() == 'https' else 'ws'}{separator}{rest}/v1"
+
     def run(
         self, model: str, inputs: Mapping[str, Any], *, idempotency_key: str | None = None
     ) -> Steps[Ticket]:

@@ -9,7 +9,8 @@ import httpx2
 from tintype_client.calls import Calls
 from tintype_client.credentials import Credentials
 from tintype_client.errors import Unreachable
-from tintype_client.exchange import Answer, Pause, Send, Steps, T
+from tintype_client.exchange import Answer, Hear, Open, Pause, Result, Send, Step, Steps, T
+from tintype_client.lines import Line
 from tintype_client.models import Model
 from tintype_client.tasks import Output, Page, Quote, Task, TaskName, Ticket
 from tintype_client.waiting import OnProgress, draw, follow
@@ -60,13 +61,20 @@ class Client:
         return self._perform(self._calls.task(name))
 
     def wait(
-        self, name: TaskName, on_progress: OnProgress | None = None, *, within: float | None = None
+        self,
+        name: TaskName,
+        on_progress: OnProgress | None = None,
+        *,
+        within: float | None = None,
+        previews: bool = False,
     ) -> Task:
         """The task when it has ended, in whatever way: see `Task.succeeded` and `Task.output`.
 
+        `on_progress` is told of all that happens until then; with `previews` it sees the picture form.
         Raises NotFinished after `within` seconds.
         """
-        return self._perform(follow(self._calls, name, on_progress=on_progress, within=within))
+        steps = follow(self._calls, name, on_progress=on_progress, within=within, previews=previews)
+        return self._perform(steps)
 
     def cancel(self, name: TaskName) -> Task:
         """Ends a queued task. Refused once it has left the queue."""
@@ -101,22 +109,34 @@ class Client:
         self.close()
 
     def _perform(self, steps: Steps[T]) -> T:
+        line = Line()
         try:
             step = next(steps)
             while True:
-                if isinstance(step, Pause):
-                    time.sleep(step.seconds)
-                    step = steps.send(None)
-                    continue
                 try:
-                    answer = self._exchange(step)
+                    result = self._carry_out(step, line)
                 except Unreachable as problem:
                     step = steps.throw(problem)
                 else:
-                    step = steps.send(answer)
+                    step = steps.send(result)
         except StopIteration as end:
-            result: T = end.value
-            return result
+            outcome: T = end.value
+            return outcome
+        finally:
+            line.close()
+
+    def _carry_out(self, step: Step, line: Line) -> Result:
+        """Raises Unreachable."""
+        match step:
+            case Send():
+                return self._exchange(step)
+            case Hear(seconds):
+                return line.hear(seconds)
+            case Open():
+                line.open(step)
+            case Pause(seconds):
+                time.sleep(seconds)
+        return None
 
     def _exchange(self, request: Send) -> Answer:
         try:

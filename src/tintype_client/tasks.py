@@ -10,6 +10,20 @@ from tintype_client.errors import NotFinished, TaskCancelled, TaskFailed
 FINISHED = "task_postprocess_end"
 CANCELLED = "task_cancel"
 TERMINAL = frozenset({FINISHED, CANCELLED})
+STATUSES = frozenset(
+    {
+        "task_queue",
+        "task_accept",
+        "task_preprocess_start",
+        "task_preprocess_end",
+        "task_assign",
+        "task_start",
+        "task_output",
+        "task_end",
+        "task_postprocess_start",
+        *TERMINAL,
+    }
+)
 SUCCESS = 0
 
 
@@ -141,13 +155,26 @@ class Page(msgspec.Struct, frozen=True, kw_only=True, rename={"tasks": "tasklist
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """What a waiting caller is told. Polling knows the status alone; `step` and `steps` are then None."""
+    """What a waiting caller is told. While there is no line to the server's WebSocket the status alone is
+    known, and everything else is None."""
 
     task: Task
+    """As it was when it was last looked at, with the status it has now."""
     waited: float
     """Seconds since the wait began."""
     step: int | None = None
     steps: int | None = None
+    speed: float | None = None
+    """Steps a second."""
+    preview: bytes | None = None
+    """The unfinished picture, a small JPEG."""
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds that the steps ahead may take, if it is known."""
+        if self.step is None or self.steps is None or not self.speed:
+            return None
+        return (self.steps - self.step) / self.speed
 
 
 TaskName = Task | Ticket | str

@@ -148,6 +148,7 @@ def test_control_c_kills_the_task_and_waits_until_that_is_confirmed(server: Serv
         *("run", MODEL, "--prompt", "a red kite", *LONG, "-o", "kite.png"), cwd=tmp_path, **access(server)
     ) as terminal:
         terminal.shows("drawing")
+        terminal.shows(" of 50, ")
 
         terminal.press_control_c()
 

@@ -17,8 +17,15 @@ LINE_EVERY = 5.0
 class Display(Protocol):
     """What is told to the person who waits."""
 
-    def show(self, words: str, *, step: int | None = None, steps: int | None = None) -> None:
-        """The present state; without steps only its name is known."""
+    def show(
+        self,
+        words: str,
+        *,
+        step: int | None = None,
+        steps: int | None = None,
+        speed: float | None = None,
+    ) -> None:
+        """The present state; without steps only its name is known. `speed` is in steps a second."""
         ...
 
 
@@ -45,6 +52,7 @@ def display() -> Iterator[Display]:
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
+        TextColumn("{task.fields[detail]}"),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, transient=True) as progress:
@@ -56,12 +64,24 @@ class Bar:
 
     def __init__(self, progress: "Progress") -> None:
         self._progress = progress
-        self._bar = progress.add_task("", total=None)
+        self._bar = progress.add_task("", total=None, detail="")
         self._words = ""
 
-    def show(self, words: str, *, step: int | None = None, steps: int | None = None) -> None:
+    def show(
+        self,
+        words: str,
+        *,
+        step: int | None = None,
+        steps: int | None = None,
+        speed: float | None = None,
+    ) -> None:
         self._progress.update(
-            self._bar, description=words, completed=step or 0, total=steps, refresh=words != self._words
+            self._bar,
+            description=words,
+            completed=step or 0,
+            total=steps,
+            detail=detail(step, steps, speed),
+            refresh=words != self._words,
         )
         self._words = words
 
@@ -73,9 +93,34 @@ class Lines:
         self._words = ""
         self._next_line = 0.0
 
-    def show(self, words: str, *, step: int | None = None, steps: int | None = None) -> None:
+    def show(
+        self,
+        words: str,
+        *,
+        step: int | None = None,
+        steps: int | None = None,
+        speed: float | None = None,
+    ) -> None:
         if words == self._words and (step is None or time.monotonic() < self._next_line):
             return
         self._words = words
         self._next_line = time.monotonic() + LINE_EVERY
-        typer.echo(words if step is None else f"{words} (step {step} of {steps})", err=True)
+        known = detail(step, steps, speed)
+        typer.echo(f"{words} ({known})" if known else words, err=True)
+
+
+def detail(step: int | None, steps: int | None, speed: float | None) -> str:
+    """Such as `step 12 of 50, 4.1/s, 9 s left`; as much of it as is known."""
+    if step is None or steps is None:
+        return ""
+    known = [f"step {step} of {steps}"]
+    if speed:
+        known.append(f"{speed:.1f}/s")
+        if step < steps:
+            known.append(f"{_duration((steps - step) / speed)} left")
+    return ", ".join(known)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(max(1, round(seconds)), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -122,8 +122,9 @@ async def _outcome(host: "HostProcess", show: Display) -> "Drawn":
         match event:
             case Started():
                 show.show("drawing")
-            case Progress(step=step, steps=steps):
-                show.show("drawing", step=step, steps=steps)
+            case Progress(step=step, steps=steps, elapsed=elapsed):
+                speed = step / elapsed if elapsed > 0 else None
+                show.show("drawing", step=step, steps=steps, speed=speed)
             case Failed(reason=reason):
                 raise Stop(reason, Exit.FAILED)
             case Drawn():

@@ -151,7 +151,7 @@ def _draw(client: "Client", model: str, inputs: dict[str, str]) -> "Task":
 
             def on_progress(progress: "Progress") -> None:
                 words = _WORDS.get(progress.task.status, progress.task.status)
-                show.show(words, step=progress.step, steps=progress.steps)
+                show.show(words, step=progress.step, steps=progress.steps, speed=progress.speed)
 
             show.show("sending")
             ticket = client.run(model, idempotency_key=idempotency_key, **inputs)
