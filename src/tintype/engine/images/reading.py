@@ -13,6 +13,8 @@ LONGEST_SHAPE = 8
 """Times as long as wide, or as wide as long. With `SHORTEST_SIDE` what FLUX.2 takes as a reference."""
 
 _ORIENTATION = 0x0112
+SIDEWAYS = frozenset({5, 6, 7, 8})
+"""Orientations, as EXIF numbers them, in which width and height change places."""
 
 
 class UnusablePicture(ValueError):
@@ -34,6 +36,13 @@ def read_picture(file: bytes) -> "Image":
         what = " ".join(str(error).split()) or type(error).__name__
         raise UnusablePicture(f"is damaged: {what}") from error
     return picture
+
+
+def size_of(file: bytes) -> tuple[int, int]:
+    """Width and height of the picture as people see it, from its head alone. Raises like `read_picture`."""
+    picture = _opened(file)
+    width, height = picture.size
+    return (height, width) if _orientation(picture) in SIDEWAYS else (width, height)
 
 
 def _opened(file: bytes) -> "Image":
@@ -68,12 +77,16 @@ def _upright(picture: "Image") -> "Image":
         7: Transpose.TRANSVERSE,
         8: Transpose.ROTATE_90,
     }
-    try:
-        orientation = picture.getexif().get(_ORIENTATION, 1)
-    except Exception:  # a damaged EXIF block says nothing, and the pixels are whole
-        return picture
-    turn = turns.get(orientation)
+    turn = turns.get(_orientation(picture))
     return picture if turn is None else picture.transpose(turn)
+
+
+def _orientation(picture: "Image") -> int:
+    """How the picture must be turned to stand upright, as EXIF numbers it."""
+    try:
+        return int(picture.getexif().get(_ORIENTATION, 1))
+    except Exception:  # a damaged EXIF block says nothing, and the pixels are whole
+        return 1
 
 
 def _in_eight_bits(picture: "Image") -> "Image":
