@@ -33,6 +33,7 @@ from tintype.storage.objects import open_objects
 from tintype.storage.vault import Vault, open_vault
 from tintype.worker import EngineHost, Worker
 from tintype.worker.alongside import alongside
+from tintype.worker.preparing import Preparing
 
 ACCOUNT = "default"
 FIRST_PROJECT = "first"
@@ -143,10 +144,19 @@ async def serve(settings: Settings, *, welcome: Callable[[Welcome], None]) -> No
     """
     set_up_logs(form=settings.log_format, level=settings.log_level)
     with _listening(settings) as listener:
-        async with open_service(settings) as service:
+        async with (
+            open_service(settings) as service,
+            open_outbound(allow_private=settings.fetch_allow_private) as outbound,
+        ):
             first = await first_project(service, settings)
             worker = Worker(
                 engines=[EngineHost(start=engine_starter(settings))],
+                preparing=Preparing(
+                    database=service.database,
+                    objects=service.objects,
+                    outbound=outbound,
+                    public_url=settings.public_url,
+                ),
                 database=service.database,
                 bus=service.bus,
                 objects=service.objects,

@@ -34,7 +34,8 @@ def test_every_default_passes_its_own_check(catalogue: Catalogue) -> None:
     for model in catalogue.models:
         defaults = {item.id: item.default for item in model.items() if item.default is not None}
 
-        assert read_inputs(model, {"prompt": "", **defaults}) == {"prompt": "", **defaults}
+        files: dict[str, list[str]] = {item.id: [] for item in model.items() if item.is_file}
+        assert read_inputs(model, {"prompt": "", **defaults}) == {"prompt": "", **defaults, **files}
 
 
 @pytest.mark.parametrize("unset", ["", None])

@@ -11,21 +11,31 @@ from pathlib import Path
 
 from tintype.bus import open_bus
 from tintype.engine.process import start_host
+from tintype.outbound import open_outbound
 from tintype.storage.database import open_database
 from tintype.storage.objects import open_objects
 from tintype.worker import EngineHost, Worker
+from tintype.worker.preparing import Preparing
 
 SILENCE = 3.0
 HEARTBEAT = 0.3
 
 
 async def main(database_url: str, bus_url: str, files: str, locks: str, weights: str) -> None:
-    async with open_database(database_url) as database, open_bus(bus_url) as bus:
+    async with (
+        open_database(database_url) as database,
+        open_bus(bus_url) as bus,
+        open_outbound() as outbound,
+    ):
+        objects = open_objects(files)
         start = partial(start_host, weights=weights, threads=1, places=2)
         worker = Worker(
             database=database,
             bus=bus,
-            objects=open_objects(files),
+            objects=objects,
+            preparing=Preparing(
+                database=database, objects=objects, outbound=outbound, public_url="http://pictures.example"
+            ),
             engines=[EngineHost(start=start)],
             locks=Path(locks),
             heartbeat=HEARTBEAT,

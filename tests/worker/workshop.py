@@ -21,6 +21,7 @@ from tintype.domain.task import NewTask, Task, TaskName
 from tintype.domain.tokens import new_token
 from tintype.engine.process import HostProcess, start_host
 from tintype.engine.protocol import Event
+from tintype.outbound import Outbound, open_outbound
 from tintype.service import Service, now
 from tintype.storage import accounts, projects, tasks
 from tintype.storage.database import Database, open_database
@@ -28,6 +29,7 @@ from tintype.storage.objects import Objects, open_objects
 from tintype.storage.tables import ledger
 from tintype.storage.vault import open_vault
 from tintype.worker import EngineHost, Worker
+from tintype.worker.preparing import Preparing
 
 MODEL = "black-forest-labs/flux-2-flex-t2i"
 
@@ -35,8 +37,9 @@ MODEL = "black-forest-labs/flux-2-flex-t2i"
 class Workshop:
     """One deployment in one process, with a project that asks for pictures."""
 
-    def __init__(self, *, service: Service, folder: Path) -> None:
+    def __init__(self, *, service: Service, outbound: Outbound, folder: Path) -> None:
         self.service = service
+        self.outbound = outbound
         self.database: Database = service.database
         self.bus: Bus = service.bus
         self.objects: Objects = service.objects
@@ -145,8 +148,18 @@ class Workshop:
             bus=self.bus,
             objects=self.objects,
             engines=[engine],
+            preparing=self.preparing(),
             locks=self.locks,
             **{"heartbeat": 0.2} | options,
+        )
+
+    def preparing(self) -> Preparing:
+        """What makes this deployment's tasks ready to be drawn."""
+        return Preparing(
+            database=self.database,
+            objects=self.objects,
+            outbound=self.outbound,
+            public_url=self.service.public_url,
         )
 
     @asynccontextmanager
@@ -226,7 +239,7 @@ async def running(worker: Worker) -> AsyncIterator["asyncio.Task[None]"]:
 
 @asynccontextmanager
 async def open_workshop(
-    folder: Path, *, database_url: str = "", bus_url: str = "memory:"
+    folder: Path, *, database_url: str = "", bus_url: str = "memory:", allow_private: bool = False
 ) -> AsyncIterator[Workshop]:
     async with AsyncExitStack() as stack:
         service = Service(
@@ -239,4 +252,5 @@ async def open_workshop(
             catalogue=load_catalogue(Path(tintype.__file__).parent / "models"),
             public_url="http://pictures.example",
         )
-        yield await Workshop(service=service, folder=folder).open_project()
+        outbound = await stack.enter_async_context(open_outbound(allow_private=allow_private))
+        yield await Workshop(service=service, outbound=outbound, folder=folder).open_project()

@@ -15,8 +15,10 @@ from tintype.engine.protocol import Drawn, Failed, Progress, Started
 from tintype.service import now
 from tintype.storage.objects import Objects
 from tintype.worker import pictures
+from tintype.worker.alongside import unless
 from tintype.worker.audience import Audience
 from tintype.worker.engine_host import EngineHost, Heard, Interruption
+from tintype.worker.preparing import Preparing, Unfit
 from tintype.worker.recording import Move, Recording
 from tintype.worker.story import Story, tell_handed_back
 
@@ -38,6 +40,7 @@ class Drawing:
         stages: Sequence[Task],
         *,
         engine: EngineHost,
+        preparing: Preparing,
         recording: Recording,
         bus: Bus,
         objects: Objects,
@@ -46,12 +49,14 @@ class Drawing:
         self.engine = engine
         self._stages = stages
         self._task = stages[-1]
+        self._preparing = preparing
         self._recording = recording
         self._bus = bus
         self._objects = objects
         self._audience = audience
         self._story = Story(bus, self._task)
         self._heard: asyncio.Queue[Heard] = asyncio.Queue()
+        self._interrupted = asyncio.Event()
         self._job_id = pictures.job_id(self._task)
         self._noted = 0
         self._moves: list[Move] = []
@@ -64,6 +69,7 @@ class Drawing:
     async def interrupt(self, why: Interruption) -> None:
         """The engine leaves the job before its next step, and the drawing ends. Idempotent."""
         self._heard.put_nowait(why)
+        self._interrupted.set()
         await self.engine.drop(self._job_id)
 
     async def show(self) -> None:
@@ -75,13 +81,26 @@ class Drawing:
         """Returns when nothing is left to do for this attempt. Raises LeaseLost if it was no longer ours."""
         try:
             async with self._turn():
-                if self._heard.empty():
-                    await self.show()
-                    await self.engine.admit(pictures.job_of(self._task), self._heard.put_nowait)
                 await self._story.reached(self._stages)
+                if self._heard.empty():
+                    await self._begin()
                 await self._conclude(await self._follow())
         finally:
             await self.engine.drop(self._job_id)
+
+    async def _begin(self) -> None:
+        """Gives the engine its job, unless the task cannot be drawn or is interrupted: then that is heard."""
+        try:
+            prepared = await unless(self._interrupted, self._preparing.prepare(self._task.inputs))
+        except Unfit as unfit:
+            self._heard.put_nowait(Failed(id=self._job_id, reason=str(unfit)))
+            return
+        if prepared is None:
+            return
+        moment = now()
+        self._moves += [(Status.PREPROCESS_END, moment), (Status.ASSIGN, moment)]
+        await self.show()
+        await self.engine.admit(pictures.job_of(self._task, prepared), self._heard.put_nowait)
 
     def _turn(self) -> AbstractAsyncContextManager[Any]:
         """Last chances come one at a time, so that a task that kills engines ends without company."""

@@ -11,9 +11,6 @@ from tintype.storage import tasks, workers
 from tintype.storage.database import Database
 from tintype.worker.recording import advance_all
 
-PREPARATION = (Status.PREPROCESS_START, Status.PREPROCESS_END, Status.ASSIGN)
-"""Stages that a task of text alone passes in the moment of its claim."""
-
 
 class Leases:
     """The leases of one worker, as the database knows them."""
@@ -27,12 +24,12 @@ class Leases:
         await self._database.write(lambda connection: workers.register(connection, self._worker, now=now()))
 
     async def claim(self, places: int) -> list[list[Task]]:
-        """At most so many tasks, each in every stage that it has reached."""
+        """At most so many tasks, each in every stage that it has reached: `task_preprocess_start` is last."""
 
         def claim(connection: Connection) -> list[list[Task]]:
             moment = now()
             claimed = tasks.claim(connection, worker=self._worker, places=places, now=moment)
-            moves = [(status, moment) for status in PREPARATION]
+            moves = [(Status.PREPROCESS_START, moment)]
             return [[task, *advance_all(connection, task.lease, moves)] for task in claimed]
 
         return await self._database.write(claim)

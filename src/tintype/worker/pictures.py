@@ -7,6 +7,7 @@ from tintype.domain.tokens import new_file_id, new_token
 from tintype.engine import protocol
 from tintype.engine.protocol import Drawn, Job
 from tintype.storage.objects import Objects
+from tintype.worker.preparing import Prepared
 
 log = structlog.get_logger()
 
@@ -16,10 +17,15 @@ def job_id(task: Task) -> str:
     return f"{task.id}.{task.attempt}"
 
 
-def job_of(task: Task) -> Job:
+def job_of(task: Task, prepared: Prepared) -> Job:
     """The attempt, as an engine understands it."""
     return protocol.job_of(
-        task.inputs, id=job_id(task), model=task.model, share=task.share, weight=task.weight
+        prepared.inputs,
+        id=job_id(task),
+        model=task.model,
+        images=prepared.images,
+        share=task.share,
+        weight=task.weight,
     )
 
 

@@ -20,10 +20,12 @@ from tintype.worker.engine_host import EngineHost, Interruption
 from tintype.worker.heartbeat import Heartbeat
 from tintype.worker.janitor import Janitor
 from tintype.worker.leases import Leases
+from tintype.worker.preparing import Preparing
 from tintype.worker.presence import present
 from tintype.worker.recording import Recording
 from tintype.worker.shutdown import Shutdown
 from tintype.worker.story import tell_handed_back
+from tintype.worker.sweeping import Sweeper
 
 POLL = 1.0
 """Seconds by which a lost wake-up can delay a task."""
@@ -47,6 +49,7 @@ class Worker:
         bus: Bus,
         objects: Objects,
         engines: Sequence[EngineHost],
+        preparing: Preparing,
         locks: Path,
         grace: float = 30.0,
         heartbeat: float = 2.0,
@@ -57,10 +60,12 @@ class Worker:
         self._bus = bus
         self._objects = objects
         self._engines = engines
+        self._preparing = preparing
         self._locks = locks
         self._leases = Leases(database, worker=self.id)
         self._shutdown = Shutdown(grace=grace)
         self._janitor = Janitor(database=database, bus=bus, locks=locks, silence=silence)
+        self._sweeper = Sweeper(database=database, objects=objects)
         self._heartbeat = Heartbeat(
             worker=self.id, database=database, every=heartbeat, holding=self._holding, on_lost=self._lose
         )
@@ -91,6 +96,7 @@ class Worker:
                     *(engine.run() for engine in self._engines),
                     self._heartbeat.run(),
                     self._janitor.run(),
+                    self._sweeper.run(),
                     self._hear_of_work(),
                     self._hear_of_kills(),
                     self._hear_of_watchers(),
@@ -134,6 +140,7 @@ class Worker:
         drawing = Drawing(
             stages,
             engine=engine,
+            preparing=self._preparing,
             recording=Recording(self._database, stages[-1].lease),
             bus=self._bus,
             objects=self._objects,
