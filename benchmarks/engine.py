@@ -6,7 +6,8 @@ Clients in a closed loop send a fixed, mixed load (sizes, steps, prompts): as ma
 way as `--concurrency` says. Ours is a real engine host with everything a worker has from it, encoded
 pictures included. Stock is `Flux2KleinPipeline`, called for one request after another in the order they
 came, its pictures saved by Pillow. Both draw on the same canvases with the same number of threads, and
-take turns, so that whatever else the machine does meets both.
+take turns, so that whatever else the machine does meets both. Once more all jobs are watched, to see what
+their previews cost.
 """
 
 import argparse
@@ -38,6 +39,7 @@ class Measured:
     """One side of the comparison."""
 
     seconds: float = 0.0
+    previews: int = 0
     cpu_seconds: float = 0.0
     latencies: dict[str, list[float]] = field(default_factory=lambda: {"short": [], "long": []})
 
@@ -91,16 +93,23 @@ def load(count: int, *, guidance: float) -> list[Job]:
     return jobs
 
 
-async def ours(host: HostProcess, jobs: Sequence[Job], concurrency: int, into: Measured) -> None:
+async def ours(
+    host: HostProcess, jobs: Sequence[Job], concurrency: int, into: Measured, *, watched: bool = False
+) -> None:
     waiting = iter(jobs)
     sent: dict[str, tuple[Job, float]] = {}
     begun, used = time.monotonic(), cpu_seconds(host.pid)
+    if watched:
+        for job in jobs:
+            await host.watch(job.id, 600)
     for job in itertools.islice(waiting, concurrency):
         sent[job.id] = (job, time.monotonic())
         await host.send(job)
     async for event in host.events():
         if isinstance(event, Failed):
             raise SystemExit(f"{event.id} failed: {event.reason}")
+        if isinstance(event, Progress):
+            into.previews += event.preview is not None
         if not isinstance(event, Drawn):
             continue
         job, since = sent.pop(event.id)
@@ -222,7 +231,7 @@ async def dropped(host: HostProcess, jobs: Sequence[Job]) -> float:
 async def compare(options: argparse.Namespace) -> dict[str, Any]:
     jobs = load(options.jobs, guidance=options.guidance)
     alone = [job for job in jobs if job.steps in LONG][:4]
-    mine, theirs = Measured(), Measured()
+    mine, theirs, shown = Measured(), Measured(), Measured()
     mine_alone, theirs_alone = Measured(), Measured()
     stock = Stock(options.weights, options.threads)
     async with start_host(
@@ -235,6 +244,7 @@ async def compare(options: argparse.Namespace) -> dict[str, Any]:
             stock.run(alone, 1, theirs_alone)
             await ours(host, jobs, options.concurrency, mine)
             stock.run(jobs, options.concurrency, theirs)
+            await ours(host, jobs, options.concurrency, shown, watched=True)
         killed = await kills(host, guidance=options.guidance)
     return {
         "conditions": {
@@ -249,6 +259,7 @@ async def compare(options: argparse.Namespace) -> dict[str, Any]:
         },
         "alone": {"ours": mine_alone.summary(), "stock": theirs_alone.summary()},
         "mixed": {"ours": mine.summary(), "stock": theirs.summary()},
+        "watched": shown.summary() | {"previews_per_picture": shown.previews / shown.pictures},
         "kill": killed,
     }
 
@@ -270,6 +281,11 @@ def report(result: dict[str, Any]) -> None:
             better = mine[figure] / theirs[figure] if unit == "1/s" else theirs[figure] / mine[figure]
             name = f"{load_name} {figure.replace('_', ' ')}"
             print(f"{name:26}{mine[figure]:9.3f}{theirs[figure]:9.3f}{better:8.2f}x")
+    watched, unwatched = result["watched"], result["mixed"]["ours"]
+    print(
+        f"with all jobs watched, {watched['previews_per_picture']:.1f} previews a picture and "
+        f"{watched['pictures_per_second'] / unwatched['pictures_per_second']:.2f}x the pictures a second"
+    )
     kill = result["kill"]
     print(
         f"a kill among 8 jobs takes {kill['kill_p50'] * 1e3:.0f} ms (at most "
