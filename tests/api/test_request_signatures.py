@@ -209,15 +209,13 @@ def test_off_means_that_nobody_looks(wire: Wire) -> None:
 
 
 def test_whatever_the_request_is_changed_to_it_is_refused(wire: Wire, caller: Caller) -> None:
-    headers = signed(caller)
-
-    assert send(wire, headers, DETAIL) == REFUSED
-    assert send(wire, headers, LIST + "?start=5") == REFUSED
-    assert send(wire, headers, "/v1/Task/%4Cist") == REFUSED
-    assert send(wire, headers, LIST, b'{"limit": 1}') == REFUSED
-    assert send(wire, headers | {"content-type": "text/plain"}) == REFUSED
-    assert send(wire, headers | {"idempotency-key": "a"}) == REFUSED
-    assert send(wire, headers | {"x-api-key": "another"})[0] == 401
+    assert send(wire, signed(caller), DETAIL) == REFUSED
+    assert send(wire, signed(caller), LIST + "?start=5") == REFUSED
+    assert send(wire, signed(caller), "/v1/Task/%4Cist") == REFUSED
+    assert send(wire, signed(caller), LIST, b'{"limit": 1}') == REFUSED
+    assert send(wire, signed(caller) | {"content-type": "text/plain"}) == REFUSED
+    assert send(wire, signed(caller) | {"idempotency-key": "a"}) == REFUSED
+    assert send(wire, signed(caller) | {"x-api-key": "another"})[0] == 401
 
 
 def test_the_query_is_signed_as_it_is_sent(wire: Wire, caller: Caller) -> None:
@@ -309,6 +307,14 @@ def test_a_clock_may_differ_by_the_window(wire: Wire, caller: Caller) -> None:
         assert send(wire, signed(caller, created=now + off)) == (200, "")
     for off in (-310, 310):
         assert send(wire, signed(caller, created=now + off)) == REFUSED
+
+
+def test_a_signature_may_expire_earlier(wire: Wire, caller: Caller) -> None:
+    now = int(time.time())
+
+    for expires, outcome in ((now + 30, (200, "")), (now - 10, REFUSED)):
+        given = parameters(caller, created=str(now - 20), expires=str(expires))
+        assert send(wire, by_hand(caller, components(), given)) == outcome
 
 
 def test_two_signatures_are_one_too_many(wire: Wire, caller: Caller) -> None:

@@ -129,7 +129,7 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
 
 def test_a_nonce_is_remembered_as_long_as_it_would_count(narrow: Wire) -> None:
     caller = make_strict(narrow)
-    nonce = milliseconds(-1.5)
+    nonce = milliseconds(0.5)
     assert ask(narrow, caller, nonce) == (200, [])
     narrow.write(lambda c: nonces.forget_expired(c, now=time.time_ns() // 1000))
 
