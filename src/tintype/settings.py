@@ -14,7 +14,7 @@ from tintype.domain.errors import BadSetting
 from tintype.domain.rate import read_rate
 
 PREFIX = "TINTYPE_"
-CLIENT_NAMES = frozenset({"URL", "KEY", "SECRET"})
+CLIENT_NAMES = frozenset({"URL", "KEY", "SECRET", "SIGN_REQUESTS"})
 """Read by the command line when it talks to a server; not settings of the service."""
 YES_OR_NO = {
     "yes": True,

@@ -10,7 +10,10 @@ from tintype.cli.exits import Exit
 from tintype.cli.refusals import Stop
 
 if TYPE_CHECKING:
+    from tintype.cli.local import LocalServer
     from tintype_client import Client
+
+SIGN_REQUESTS = "TINTYPE_SIGN_REQUESTS"
 
 _PANEL = "Server and credentials (default: the server that was started in this folder)"
 Url = Annotated[
@@ -33,8 +36,11 @@ def connect(*, url: str | None, key: str | None, secret: str | None) -> "Iterato
     from tintype_client import Client, Unauthorized
 
     if key is None:
-        url, key, secret = _local(url)
-    with Client(url or _default_url(), key, secret) as client:
+        server = _local(url)
+        url, key, secret, signs = server.url, server.key, server.secret, server.signs
+    else:
+        signs = _signs_requests(secret)
+    with Client(url or _default_url(), key, secret, sign_requests=signs) as client:
         try:
             yield client
         except Unauthorized as problem:
@@ -48,7 +54,19 @@ def _default_url() -> str:
     return read_settings().public_url
 
 
-def _local(url: str | None) -> tuple[str, str, str]:
+def _signs_requests(secret: str | None) -> bool:
+    """Whether the environment wants whole requests to be signed. Raises Stop."""
+    import os
+
+    wanted = os.environ.get(SIGN_REQUESTS, "off").strip().lower() or "off"
+    if wanted not in ("on", "off"):
+        raise Stop(f"{SIGN_REQUESTS}: must be on or off, not {wanted!r}")
+    if wanted == "on" and not secret:
+        raise Stop(f"{SIGN_REQUESTS} needs a secret: give --secret, or set TINTYPE_SECRET")
+    return wanted == "on"
+
+
+def _local(url: str | None) -> "LocalServer":
     """The server whose data folder is here. Credentials never go to another address than its own."""
     from tintype.cli.local import local_server
 
@@ -60,4 +78,4 @@ def _local(url: str | None) -> tuple[str, str, str]:
         )
     if url is not None and url.rstrip("/") != server.url:
         raise Stop(f"no API key for {url}: give --key and --secret, or set TINTYPE_KEY and TINTYPE_SECRET")
-    return server.url, server.key, server.secret
+    return server

@@ -25,6 +25,8 @@ class LocalServer:
     url: str
     key: str
     secret: str = field(repr=False)
+    signs: bool
+    """Whether the project takes signatures over whole requests."""
 
 
 @contextmanager
@@ -55,6 +57,7 @@ def local_server() -> LocalServer | None:
 
 async def _with_credentials(url: str, settings: "Settings") -> LocalServer | None:
     from tintype.bootstrap import open_books
+    from tintype.domain.project import RequestSignature
     from tintype.storage import projects
 
     async with open_books(settings) as (database, vault):
@@ -63,4 +66,5 @@ async def _with_credentials(url: str, settings: "Settings") -> LocalServer | Non
             return None
         first = known[0]
         secret = await database.read(lambda connection: projects.secret_of(connection, vault, first.id))
-        return LocalServer(url=url, key=first.key, secret=secret or "")
+        signs = first.request_signature is not RequestSignature.OFF
+        return LocalServer(url=url, key=first.key, secret=secret or "", signs=signs)

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from tintype.cli.project_guards import guard_fields
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
@@ -42,6 +44,7 @@ def project_fields(project: "Project") -> dict[str, Any]:
         "weight": project.weight,
         "allowed_addresses": list(project.allowed_addresses),
         "suspended": project.suspended,
+        **guard_fields(project),
     }
 
 

@@ -1,7 +1,7 @@
 """`tintype project set`, `rotate-key` and the like: changes that running servers heed within a second."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,6 +9,7 @@ import typer
 from tintype.cli import books
 from tintype.cli.owners import demand_project
 from tintype.cli.printing import print_fields, project_fields
+from tintype.cli.project_guards import RunRate, Signature, Strict, UploadRate, asked_guards, guard
 from tintype.cli.refusals import Stop
 
 if TYPE_CHECKING:
@@ -51,6 +52,10 @@ def change(
             metavar="ADDRESS|any", help="Who may ask: addresses and networks, in place of the old list."
         ),
     ] = None,
+    strict: Strict = None,
+    request_signature: Signature = None,
+    rate_run: RunRate = None,
+    rate_upload: UploadRate = None,
     as_json: Json = False,
 ) -> None:
     """Change a project; what is not given stays as it is."""
@@ -63,9 +68,12 @@ def change(
         changes["weight"] = weight
     if allow:
         changes["allowed_addresses"] = _addresses(allow)
-    if not changes:
+    guards = asked_guards(
+        strict=strict, request_signature=request_signature, rate_run=rate_run, rate_upload=rate_upload
+    )
+    if not changes and not guards:
         raise Stop("nothing to change; `tintype project set --help` shows what can be")
-    _change(project, as_json=as_json, **changes)
+    _change(project, as_json=as_json, guards=guards, **changes)
 
 
 def suspend(project: Name, as_json: Json = False) -> None:
@@ -106,11 +114,12 @@ def rotate_secret(project: Name, overlap: Overlap = "24h", as_json: Json = False
     _print_rotated(_with_project(project, rotate), what="secret", overlap=seconds, as_json=as_json)
 
 
-def _change(project: str, *, as_json: bool, **changes: Any) -> None:
+def _change(project: str, *, as_json: bool, guards: Mapping[str, Any] | None = None, **changes: Any) -> None:
     from tintype.storage.project_changes import change_project
 
     def change(connection: "Connection", _: "Vault", found: "Project", now: int) -> dict[str, Any]:
-        return project_fields(change_project(connection, found, **changes))
+        changed = change_project(connection, found, **changes)
+        return project_fields(guard(connection, changed, guards or {}))
 
     print_fields(_with_project(project, change), as_json=as_json)
 
