@@ -160,14 +160,21 @@ class Wire:
         """Moves a claimed task to its next stage."""
         return self.write(lambda connection: tasks.advance(connection, task.lease, status, now=now()))
 
-    def finish(self, ran: dict[str, Any], *, pictures: int = 1, content: bytes = PICTURE) -> dict[str, Any]:
+    def finish(
+        self,
+        ran: dict[str, Any],
+        *,
+        pictures: int = 1,
+        content: bytes = PICTURE,
+        caller: Caller | None = None,
+    ) -> dict[str, Any]:
         """Brings the task to a good end; the task as Detail shows it then."""
         task = self.advance(ran, Status.END)
         folder = new_file_id()
         outputs = tuple(self._store(f"{index}.png", folder, content) for index in range(pictures))
         outcome = Outcome(exit_code=SUCCESS, outputs=outputs, output_folder=folder)
         self.write(lambda c: tasks.finish(c, task.lease, outcome, now=now()))
-        return self.detail(ran)
+        return self.detail(ran, caller=caller)
 
     def fail(self, ran: dict[str, Any], reason: str = "The engine broke.") -> dict[str, Any]:
         """Brings the task to a bad end; the task as Detail shows it then."""
@@ -193,7 +200,12 @@ class Wire:
 
 @contextmanager
 def start_wire(
-    data: Path, *, models: Path = MODELS, sockets: dict[str, Any] | None = None, **options: Any
+    data: Path,
+    *,
+    models: Path = MODELS,
+    sockets: dict[str, Any] | None = None,
+    wallet: bool = False,
+    **options: Any,
 ) -> Iterator[Wire]:
     """A server in a thread of its own; `options` are those of `create_app`, `sockets` those of uvicorn."""
     started = threading.Event()
@@ -208,6 +220,7 @@ def start_wire(
                 vault=open_vault(data / "vault.key"),
                 catalogue=load_catalogue(models),
                 public_url=PUBLIC_URL,
+                wallet=wallet,
             )
             following = Following(service)
             app = create_app(service, following=following, **{"ready": lambda: True, **options})

@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,6 +57,14 @@ class Terminal:
         while text not in self.screen:
             assert time.monotonic() < deadline, f"waited in vain for {text!r} on:\n{self.screen[-500:]}"
             assert self._read(0.1) or text in self.screen, f"{text!r} never came:\n{self.screen[-500:]}"
+
+    def types_secretly(self, text: str, *, within: float = 90.0) -> None:
+        """What a person types once the terminal shows it no longer."""
+        deadline = time.monotonic() + within
+        while termios.tcgetattr(self._master)[3] & termios.ECHO:
+            assert time.monotonic() < deadline, "the terminal went on showing what is typed"
+            time.sleep(0.02)
+        os.write(self._master, text.encode())
 
     def press_control_c(self) -> None:
         """What the terminal does: SIGINT to the whole foreground group."""

@@ -248,3 +248,17 @@ def test_help_is_quick_because_it_imports_nothing_heavy(tmp_path: Path) -> None:
     )
 
     assert done.stdout == "[]\n", done.stderr
+
+
+def test_a_quote_prints_time_and_price_and_draws_nothing(plain_server: Server, tmp_path: Path) -> None:
+    asked = ("run", MODEL, "--prompt", "a red apple", "--width", "128", "--quote")
+
+    done = tintype(*asked, cwd=tmp_path, **access(plain_server))
+    as_json = tintype(*asked, "--json", cwd=tmp_path, **access(plain_server))
+    refused = tintype(*asked, "--steps", "51", cwd=tmp_path, **access(plain_server))
+
+    assert done.stdout.startswith("about "), done.stderr
+    assert " s, $0.0" in done.stdout
+    assert json.loads(as_json.stdout).keys() == {"elapsedseconds", "totalcost", "cps"}
+    assert refused.returncode == 3
+    assert list(tmp_path.iterdir()) == []

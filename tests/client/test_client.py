@@ -185,3 +185,21 @@ def test_a_model_tells_its_inputs(plain_server: Server) -> None:
     assert model.name == MODEL
     assert [item.id for item in model.inputs][:3] == ["prompt", "width", "height"]
     assert MODEL in [each.name for each in plain_server.client.models(search="flux")]
+
+
+def test_a_quote_tells_what_a_run_should_cost(plain_server: Server) -> None:
+    client = plain_server.client
+    before = client.list().total
+
+    quote = client.quote(MODEL, prompt="a red apple", width=64, height=64)
+
+    assert quote.total_cost == quote.elapsed_seconds * quote.cps > 0
+    assert client.list().total == before
+
+
+@pytest.mark.anyio
+async def test_a_quote_refuses_what_a_run_refuses(plain_server: Server) -> None:
+    async with AsyncClient(plain_server.url, plain_server.key, plain_server.secret) as client:
+        assert (await client.quote(MODEL, prompt="a red apple")).elapsed_seconds > 0
+        with pytest.raises(Refused, match="must be a multiple of 16"):
+            await client.quote(MODEL, prompt="a red apple", width=1000)
