@@ -19,8 +19,8 @@ TOO_SLOW = [{"code": 0, "message": "Request was not received in time."}]
 class Hasty(GuardedConnection):
     """As patient as a test."""
 
-    head_within = 0.6
-    patience = 1.0
+    head_within = 2.0
+    patience = 3.0
     tick = 0.1
 
 
@@ -189,12 +189,12 @@ def test_a_head_that_trickles_is_refused(hasty: Wire) -> None:
         trickle(line, request(LIST, hasty.caller.headers()), every=0.1)
 
         assert line.receive().json()["errors"] == TOO_SLOW
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15
         assert line.is_closed()
 
 
 def test_a_connection_that_says_nothing_is_ended(hasty: Wire) -> None:
-    with line_to(hasty, patience=5) as line:
+    with line_to(hasty, patience=10) as line:
         assert line.connection.recv(10) == b""
 
 
@@ -236,7 +236,7 @@ def test_a_body_that_trickles_after_its_answer_ends_the_connection(hasty: Wire) 
 
 
 def test_a_slow_but_steady_body_is_read(hasty: Wire) -> None:
-    body = b"{" + b" " * 6000 + b"}"
+    body = b"{" + b" " * 12_000 + b"}"
     with line_to(hasty, patience=10) as line:
         line.send(request(LIST, hasty.caller.headers(), body)[: -len(body)])
         for start in range(0, len(body), 400):
@@ -254,7 +254,7 @@ def test_who_takes_no_answer_is_given_up(hasty: Wire, caplog: pytest.LogCaptureF
         connection.connect(("127.0.0.1", hasty.port))
         detail = request(DETAIL, hasty.caller.headers(), f'{{"taskid": "{ran["taskid"]}"}}'.encode())
         connection.sendall(detail * 8)
-        time.sleep(4)
+        time.sleep(6)
 
         taken = 0
         with contextlib.suppress(ConnectionError):

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select
 from tintype.domain.lifecycle import Status
 from tintype.domain.task import Idempotency, Task
 from tintype.service import now
-from tintype.storage import idempotency, tasks, workers
+from tintype.storage import idempotency, nonces, tables, tasks, workers
 from tintype.worker import Janitor
 from tintype.worker.presence import absent, present
 from worker.workshop import Workshop, until
@@ -120,6 +120,22 @@ async def test_idempotency_keys_older_than_a_day_are_swept(workshop: Workshop) -
         return connection.execute(select(func.count()).select_from(idempotency.keys)).scalar_one()
 
     await workshop.database.write(reserve)
+    await janitor(workshop).rescue()
+
+    assert await workshop.database.read(remembered) == 1
+
+
+async def test_nonces_that_are_too_old_to_count_are_forgotten(workshop: Workshop) -> None:
+    task = await workshop.run()
+
+    def spend(connection: Connection) -> None:
+        nonces.spend(connection, task.project_id, "old", expires=now() - 1)
+        nonces.spend(connection, task.project_id, "new", expires=now() + 60 * 10**6)
+
+    def remembered(connection: Connection) -> int:
+        return connection.execute(select(func.count()).select_from(tables.nonces)).scalar_one()
+
+    await workshop.database.write(spend)
     await janitor(workshop).rescue()
 
     assert await workshop.database.read(remembered) == 1

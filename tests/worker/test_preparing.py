@@ -287,9 +287,7 @@ async def test_an_answer_that_is_no_picture_is_named(open_minded: Workshop, site
     assert f"HTTP {status}" in await problem(open_minded, url)
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"<html>not here</html>", b"%PDF-1.7 ", b"words", picture("BMP")]
-)
+@pytest.mark.parametrize("content", [b"", b"<html>not here</html>", b"%PDF-1.7 ", b"words", picture("BMP")])
 async def test_what_is_no_picture_is_refused(open_minded: Workshop, site: Site, content: bytes) -> None:
     url = site.shows("/a.png", content, content_type="image/png")
 
