@@ -14,6 +14,7 @@ from tintype_client.errors import (
     Unauthorized,
     Unreachable,
 )
+from tintype_client.files import File, Folder
 from tintype_client.models import Input, Model, Option
 from tintype_client.tasks import Output, Page, Progress, Quote, Task, Ticket
 
@@ -21,6 +22,8 @@ __all__ = [
     "AsyncClient",
     "Client",
     "ClientError",
+    "File",
+    "Folder",
     "Input",
     "Model",
     "NotFinished",

@@ -11,6 +11,7 @@ from tintype_client.answers import read
 from tintype_client.credentials import Credentials
 from tintype_client.errors import Refused, ServerFault
 from tintype_client.exchange import Answer, Send, Steps, send
+from tintype_client.files import Body, File, Folder, body_of, multipart
 from tintype_client.models import Model
 from tintype_client.retry import retrying
 from tintype_client.tasks import Output, Page, Quote, Task, TaskName, Ticket
@@ -19,6 +20,9 @@ T = TypeVar("T")
 
 SYNC_PATIENCE = 330.0
 """Seconds to wait for the answer of a Run that waits; the server's own are 300 unless its settings differ."""
+
+UPLOAD_PATIENCE = 300.0
+"""Seconds to wait for the server to have kept a file."""
 
 
 class Calls:
@@ -49,6 +53,21 @@ class Calls:
         path = f"{run_path(model)}/sync"
         page = yield from self._post(path, inputs, _Tasks, headers=headers, patience=SYNC_PATIENCE)
         return page.tasklist[0]
+
+    def upload(
+        self, file: Any, *, name: str | None = None, folder: Folder | str | None = None
+    ) -> Steps[File]:
+        """Keeps a file. If the connection breaks it may be kept twice."""
+        place = folder.id if isinstance(folder, Folder) else folder
+        body = multipart(iter((("folderid", place), ("file", file))), name=name)
+        answer = yield from self._send("/v1/File/Upload", body, _Files, patience=UPLOAD_PATIENCE)
+        return answer.list[0]
+
+    def create_folder(self, name: str, *, parent: Folder | str | None = None) -> Steps[Folder]:
+        """The folder of that name, made if missing."""
+        place = parent.id if isinstance(parent, Folder) else parent
+        answer = yield from self._post("/v1/File/FolderCreate", {"name": name, "parentid": place}, _Folders)
+        return answer.list[0]
 
     def quote(self, model: str, inputs: Mapping[str, Any]) -> Steps[Quote]:
         """What `run` with the same inputs is expected to take and to cost; nothing is run."""
@@ -121,11 +140,22 @@ class Calls:
         headers: Mapping[str, str] | None = None,
         patience: float | None = None,
     ) -> Steps[T]:
+        return self._send(path, body_of(body), kind, headers=headers, patience=patience)
+
+    def _send(
+        self,
+        path: str,
+        body: Body,
+        kind: type[T],
+        *,
+        headers: Mapping[str, str] | None = None,
+        patience: float | None = None,
+    ) -> Steps[T]:
         request = Send(
             method="POST",
             url=self._base_url + path,
-            headers={"content-type": "application/json", **(headers or {})},
-            body=msgspec.json.encode(body),
+            headers={"content-type": body.content_type, **(headers or {})},
+            body=body.content,
             patience=patience,
         )
 
@@ -140,6 +170,18 @@ class _Quoted(msgspec.Struct, frozen=True):
     """The part of a quote's answer that counts."""
 
     quote: Quote
+
+
+class _Files(msgspec.Struct, frozen=True):
+    """The part of an Upload's answer that counts."""
+
+    list: tuple[File, ...]
+
+
+class _Folders(msgspec.Struct, frozen=True):
+    """The part of a FolderCreate's answer that counts."""
+
+    list: tuple[Folder, ...]
 
 
 class _Models(msgspec.Struct, frozen=True):

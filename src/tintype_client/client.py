@@ -10,6 +10,7 @@ from tintype_client.calls import Calls
 from tintype_client.credentials import Credentials
 from tintype_client.errors import Unreachable
 from tintype_client.exchange import Answer, Hear, Open, Pause, Result, Send, Step, Steps, T
+from tintype_client.files import File, Folder, Source
 from tintype_client.lines import Line
 from tintype_client.models import Model
 from tintype_client.tasks import Output, Page, Quote, Task, TaskName, Ticket
@@ -37,7 +38,10 @@ class Client:
         self._http = httpx2.Client(timeout=TIMEOUT)
 
     def run(self, model: str, /, *, idempotency_key: str | None = None, **inputs: Any) -> Ticket:
-        """Starts a task of `owner/model` and returns its names at once."""
+        """Starts a task of `owner/model` and returns its names at once.
+
+        An input of files is a path, bytes, an open file, a `File` of `upload`, a URL, or a list of these.
+        """
         return self._perform(self._calls.run(model, inputs, idempotency_key=idempotency_key))
 
     def draw(self, model: str, /, *, idempotency_key: str | None = None, **inputs: Any) -> Task:
@@ -47,6 +51,14 @@ class Client:
     def quote(self, model: str, /, **inputs: Any) -> Quote:
         """What `run` with the same inputs is expected to take and to cost; nothing is run."""
         return self._perform(self._calls.quote(model, inputs))
+
+    def upload(self, file: Source, *, name: str | None = None, folder: Folder | str | None = None) -> File:
+        """Keeps a file on the server: a path, bytes or an open file. What is returned can be an input."""
+        return self._perform(self._calls.upload(file, name=name, folder=folder))
+
+    def create_folder(self, name: str, *, parent: Folder | str | None = None) -> Folder:
+        """A folder for uploads, made if missing."""
+        return self._perform(self._calls.create_folder(name, parent=parent))
 
     def model(self, name: str) -> Model:
         """The page of `owner/model`: its texts and inputs."""

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import tintype
-from tintype.cli import account, account_money, draw, project, project_changes, run, serve, task
+from tintype.cli import account, account_money, draw, project, project_changes, run, serve, task, upload
 from tintype.cli.refusals import Commands
 
 EPILOG = (
@@ -32,6 +32,7 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("run")(run.run)
 app.command("draw")(draw.draw)
+app.command("upload")(upload.upload)
 app.add_typer(task.app, name="task")
 project_changes.add_to(project.app)
 app.add_typer(project.app, name="project")

@@ -15,6 +15,7 @@ from tintype.cli.exits import Exit
 from tintype.cli.pictures import demand_writable, format_of, write_picture
 from tintype.cli.printing import print_quote
 from tintype.cli.refusals import Stop
+from tintype.cli.sources import pictures
 
 if TYPE_CHECKING:
     from tintype_client import Client, Progress, Task, Ticket
@@ -45,6 +46,9 @@ def run(
         str, typer.Argument(metavar="OWNER/MODEL", help="Such as black-forest-labs/flux-2-flex-t2i.")
     ],
     prompt: Annotated[str | None, _input("What to draw.", "TEXT")] = None,
+    image: Annotated[
+        list[str] | None, _input("A picture to edit or to draw after; may be repeated.", "FILE|URL")
+    ] = None,
     width: Annotated[str | None, _input("In pixels.", "NUMBER")] = None,
     height: Annotated[str | None, _input("In pixels.", "NUMBER")] = None,
     steps: Annotated[str | None, _input("Number of inference steps.", "NUMBER")] = None,
@@ -87,10 +91,12 @@ def run(
         "outputFormat": output_format or format_of(output),
         "callbackUrl": callback_url,
     }
-    inputs = {name: value for name, value in given.items() if value is not None}
+    inputs: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     others = dict(_named_value(text) for text in parameter or ())
     with connect(url=url, key=key, secret=secret) as client:
         _demand_known(others, client, _demand_model(model))
+        with _naming_the_models(client, model):
+            inputs |= pictures(image or [], client, model)
         if quote:
             with _naming_the_models(client, model):
                 print_quote(client.quote(model, **(inputs | others)), as_json=as_json)
@@ -142,7 +148,7 @@ def _demand_known(names: Collection[str], client: "Client", model: str) -> None:
             raise Stop(f"{model} has no input {name}; {hint}")
 
 
-def _draw(client: "Client", model: str, inputs: dict[str, str]) -> "Task":
+def _draw(client: "Client", model: str, inputs: dict[str, Any]) -> "Task":
     """The ended task. Ctrl-C at any moment, even before the server has answered, kills it."""
     idempotency_key = str(uuid.uuid4())
     ticket = None
@@ -161,7 +167,7 @@ def _draw(client: "Client", model: str, inputs: dict[str, str]) -> "Task":
 
 
 def _killed(
-    client: "Client", model: str, inputs: dict[str, str], idempotency_key: str, ticket: "Ticket | None"
+    client: "Client", model: str, inputs: dict[str, Any], idempotency_key: str, ticket: "Ticket | None"
 ) -> str:
     """Kills the task and says what became of it, once the server has confirmed it."""
     from tintype_client import ClientError, Refused
