@@ -35,7 +35,12 @@ class Books:
 
     def charges(self) -> dict[str, int]:
         """How often each task was charged, by its id."""
-        return dict(self._rows("SELECT CAST(task_id AS TEXT), COUNT(*) FROM ledger GROUP BY task_id"))
+        return dict(
+            self._rows(
+                "SELECT CAST(task_id AS TEXT), COUNT(*) FROM ledger"
+                " WHERE task_id IS NOT NULL GROUP BY task_id"
+            )
+        )
 
     def outputs(self) -> dict[str, int]:
         """How many outputs each task has, by its id."""
