@@ -17,6 +17,7 @@ from tintype.api.body_digest import BodyDigests
 from tintype.api.edge import Edge
 from tintype.api.files import Files
 from tintype.api.following import Following
+from tintype.api.openapi import routes as openapi
 from tintype.api.proxies import Proxies
 from tintype.api.rates import RateLimits
 from tintype.api.run import Run
@@ -62,6 +63,7 @@ def create_app(
             *Files(service).routes(),
             *Uploads(service, authenticator=authenticator, bodies=bodies, rates=limits).routes(),
             *health.routes(ready),
+            *openapi.routes(service.catalogue, service.public_url),
             *socket.routes(following),
         ],
         middleware=[

@@ -1,0 +1,1 @@
+"""The API described for machines and people: `/openapi.json`, and `/docs` made from it."""
