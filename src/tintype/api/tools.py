@@ -100,6 +100,6 @@ class Tools:
     async def _runs(self) -> Mapping[str, Runs]:
         """What the runs of each model have shown, at most `FRESH` seconds ago."""
         if time.monotonic() - self._counted > FRESH:
-            self._counted = time.monotonic()
             self._known = await self._service.database.read(runs_by_model)
+            self._counted = time.monotonic()
         return self._known
