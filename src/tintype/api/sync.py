@@ -20,6 +20,7 @@ from tintype.api.event_stream import (
 from tintype.api.following import Followed, Following
 from tintype.api.frames import Inbox
 from tintype.api.rates import telling_rates
+from tintype.domain.task_object import envelope
 from tintype.service import Service
 from tintype.storage import tasks
 
@@ -64,8 +65,7 @@ class Sync:
             )
         await self._wait(request, followed)
         task = await self._service.database.read(lambda connection: tasks.find_by_token(connection, token))
-        shown = self._service.show(task)
-        return success({"total": "1", "errors": [], "tasklist": [shown], "result": True})
+        return success(envelope(1, [self._service.show(task)]))
 
     async def _wait(self, request: Request, followed: Followed) -> None:
         """Until the task has ended, the caller has left, the time is up, or the process stops."""

@@ -20,8 +20,8 @@ ABOUT = (
     "Draws pictures as asynchronous tasks: Run accepts a task, Task/Detail or the WebSocket (an upgrade on "
     "`/v1`) tells how it goes, and its pictures are downloaded from the URLs in `outputs`.\n\n"
     "Every body may be JSON, a form or multipart, whatever its Content-Type says; numbers may be text; "
-    "unknown keys fail nothing. Failures that are not about authentication, size, paths or rates are HTTP 200 with "
-    '`"result": false`.'
+    "unknown keys fail nothing. Failures that are not about authentication, size, paths or rates are HTTP "
+    '200 with `"result": false`.'
 )
 SECURITY_SCHEMES = {
     "key": {
