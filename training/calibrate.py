@@ -1,8 +1,9 @@
 """Fine-tune the transformer so that the default guidance draws what it drew at its best guidance before.
 
-Classifier-free guidance g moves along v = v₀ + g·(v₁ − v₀), with v₀ for no prompt and v₁ for the caption. A model
-trained on plain flow matching is right at g = 1 and best in practice at about 2; at 4.5, the default of the
-interface, it overshoots. Here the guided velocity itself is trained, at g = 4.5 / 2, so that 4.5 becomes the best.
+Classifier-free guidance g moves along v = v₀ + g·(v₁ − v₀), with v₀ for no prompt and v₁ for the caption. A
+model trained on plain flow matching is right at g = 1 and best in practice at about 2; at 4.5, the default of
+the interface, it overshoots. Here the guided velocity itself is trained, at g = 4.5 / 2, so that 4.5 becomes
+the best.
 """
 
 import argparse

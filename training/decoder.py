@@ -22,6 +22,7 @@ from training.vae import autoencoder, decibels, optimisers, picture_loss, unit
 
 OUTER = {128: 24, 256: 16, 512: 8}  #: channels of the level that each size adds
 NOISE = 0.3  #: most noise on the normalised latents
+RIM = 0.2  #: weight of the outermost pixels, whose colour continues beyond a picture that is not square
 
 
 class Pictures:
@@ -59,6 +60,12 @@ def grown(vae: AutoencoderKLFlux2, size: int) -> AutoencoderKLFlux2:
     torch.nn.init.dirac_(upsampler.weight)
     torch.nn.init.zeros_(upsampler.bias)
     return grown(fresh, size)
+
+
+def rim(error: Tensor) -> Tensor:
+    """Mean absolute error of the two outermost rows and columns."""
+    sides = (error[..., :2, :], error[..., -2:, :], error[..., :2].mT, error[..., -2:].mT)
+    return torch.cat(sides, dim=-2).abs().mean()
 
 
 def freeze(vae: AutoencoderKLFlux2, *, outer: int) -> None:
@@ -119,6 +126,7 @@ def main() -> None:
         with torch.autocast("cpu", torch.bfloat16):
             y = model.decoder(model.post_quant_conv(unpatchify(tokens * deviation + mean))).float()
         loss, squared = picture_loss(y, x)
+        loss = loss + RIM * rim(y - x)
 
         for optimiser in (muon, adam):
             optimiser.param_groups[0]["lr"] = arguments.lr * run.rate(warm_up=30, decay=0.6)

@@ -14,7 +14,7 @@ from torch import Tensor
 from training.packages import WORK
 from training.transformer import SIDE, examples, positions, untrained
 
-SETTINGS = ((4.5, 12), (4.5, 16), (3.0, 12), (6.0, 14))  #: guidance and steps
+SETTINGS = ((4.5, 10), (4.5, 20), (3.5, 12), (4.5, 12), (6.0, 14))  #: guidance and steps
 
 
 @torch.inference_mode()
@@ -49,15 +49,15 @@ def draw(
 
 
 def trained(features: Tensor) -> Flux2Transformer2DModel:
-    """The averaged weights of the training run."""
+    """The averaged weights after `calibrate`."""
     model = untrained(features)
-    model.load_state_dict(torch.load(WORK / "transformer.pt", weights_only=True)["average"])
+    model.load_state_dict(torch.load(WORK / "calibrated.pt", weights_only=True)["average"])
     return model.eval().requires_grad_(False)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pictures", type=int, default=1500)
+    parser.add_argument("--pictures", type=int, default=3000)
     arguments = parser.parse_args()
     torch.manual_seed(7)
     data = examples()
@@ -79,7 +79,7 @@ def main() -> None:
         f"{len(index)} drawn; squared error of the latents: "
         f"median {errors.median():.3f}, mean {errors.mean():.3f}"
     )
-    near = errors < 0.9  # what came out as something else would teach the decoder to paint over
+    near = errors < 0.5  # what came out as something else would teach the decoder to paint over
     torch.save({"index": index[near], "tokens": tokens[near]}, WORK / "drawn.pt")
 
 
