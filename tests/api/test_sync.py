@@ -17,6 +17,7 @@ from api.wire import MODEL, RUN, Caller, Wire, start_wire
 from serving import Server, until
 from tintype.api import event_stream
 from tintype.domain.lifecycle import Status
+from tintype.domain.rate import Limited, read_rate
 
 
 @pytest.fixture
@@ -167,6 +168,25 @@ def test_refusals_are_those_of_run(
     )
     assert answer.json()["errors"][0]["code"] == code
     assert answer.headers["content-type"] == "application/json; charset=utf-8"
+
+
+def test_a_quote_is_not_waited_for(wire: Wire) -> None:
+    quoted = wire.post(f"{SYNC}?quote=1", {"prompt": "x"}).json()
+
+    assert quoted == wire.post(f"{RUN}?quote=1", {"prompt": "x"}).json()
+    assert quoted["quote"].keys() == {"elapsedseconds", "totalcost", "cps"}
+
+
+def test_a_rate_counts_both_ways_of_running(tmp_path: Path) -> None:
+    rates = {Limited.RUN: read_rate("1/h burst 1")}
+    with start_wire(tmp_path, rates=rates, longest_wait=0.1) as wire:
+        first = wire.post(SYNC, {"prompt": "x"})
+        refused = wire.post(SYNC, {"prompt": "x"}, headers={"accept": "text/event-stream"})
+
+        assert (first.status_code, refused.status_code) == (200, 429)
+        assert int(refused.headers["retry-after"]) > 0
+        assert "ratelimit" in first.headers
+        assert wire.post(RUN, {"prompt": "x"}).status_code == 429
 
 
 def test_nobody_waits_without_credentials(wire: Wire) -> None:

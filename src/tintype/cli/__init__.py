@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 import tintype
-from tintype.cli import account, account_money, draw, project, project_changes, run, serve, task, upload
+from tintype.cli import (
+    account,
+    account_money,
+    draw,
+    models,
+    project,
+    project_changes,
+    run,
+    serve,
+    task,
+    upload,
+)
 from tintype.cli.refusals import Commands
 
 EPILOG = (
@@ -34,6 +45,7 @@ app.command("run")(run.run)
 app.command("draw")(draw.draw)
 app.command("upload")(upload.upload)
 app.add_typer(task.app, name="task")
+app.add_typer(models.app, name="models")
 project_changes.add_to(project.app)
 app.add_typer(project.app, name="project")
 account_money.add_to(account.app)
