@@ -457,3 +457,14 @@ async def test_time_is_paid_as_printed(store: Storekeeper) -> None:
 
     assert task.total_cost == 585_058_500  # 1.0001 s
     assert task.moments.end - task.moments.accept == SECOND + 50
+
+
+async def test_a_cost_that_no_column_could_hold_ends_at_the_most(store: Storekeeper) -> None:
+    await store.submit(cps=10**18)
+    (task,) = await store.claim()
+    store.pass_time(100_000)
+
+    ended = await store.finish(task.lease)
+
+    assert ended.total_cost == await store.charged() == MOST_MONEY
+    assert await store.problems() == ()

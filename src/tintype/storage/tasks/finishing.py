@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from tintype.domain.lifecycle import Status
-from tintype.domain.money import cost, elapsed_seconds
+from tintype.domain.money import MOST_MONEY, cost, elapsed_seconds
 from tintype.domain.task import SUCCESS, Lease, Outcome, Task
 from tintype.storage import callbacks, files, statistics, wallet
 from tintype.storage.tasks.rows import change, charge_of, lock_by_lease
@@ -29,7 +29,7 @@ def end_with(
         raise ValueError("a failed task has no outputs")
     moment = max(now, row.change_time)
     end = row.end_time or row.postprocess_start_time or moment
-    amount = _cost(row, outcome, end) if succeeded else 0
+    amount = min(_cost(row, outcome, end), MOST_MONEY) if succeeded else 0
     outputs = outcome.outputs
     files.add_outputs(connection, outputs, task_id=row.id, project_id=row.project_id)
     values = {
