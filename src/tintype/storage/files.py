@@ -4,12 +4,23 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from tintype.domain.task import File
 from tintype.storage.tables import files
 
 Role = Literal["input", "output", "upload"]
+
+_OUTPUTS = (
+    select(files)
+    .where(
+        files.c.task_id.in_(bindparam("task_ids", expanding=True)),
+        files.c.role == "output",
+        files.c.forget_time == 0,
+    )
+    .order_by(files.c.task_id, files.c.position)
+)
+_BY_ACCESS_KEY = select(files).where(files.c.access_key == bindparam("access_key"), files.c.forget_time == 0)
 
 
 def add(
@@ -38,8 +49,7 @@ def by_access_key(connection: Connection, access_key: str) -> File | None:
     """The file of an access key; None if there is none, or no longer."""
     if not (access_key.isascii() and access_key.isalnum()):
         return None
-    present = select(files).where(files.c.access_key == access_key, files.c.forget_time == 0)
-    row = connection.execute(present).one_or_none()
+    row = connection.execute(_BY_ACCESS_KEY, {"access_key": access_key}).one_or_none()
     return None if row is None else _file(row)
 
 
@@ -47,13 +57,8 @@ def outputs_of(connection: Connection, task_ids: Sequence[int]) -> dict[int, tup
     """The outputs of each of the tasks, in their order, by one query; tasks without are left out."""
     if not task_ids:
         return {}
-    wanted = (
-        select(files)
-        .where(files.c.task_id.in_(task_ids), files.c.role == "output", files.c.forget_time == 0)
-        .order_by(files.c.task_id, files.c.position)
-    )
     found: defaultdict[int, list[File]] = defaultdict(list)
-    for row in connection.execute(wanted):
+    for row in connection.execute(_OUTPUTS, {"task_ids": list(task_ids)}):
         found[row.task_id].append(_file(row))
     return {task_id: tuple(outputs) for task_id, outputs in found.items()}
 

@@ -1,6 +1,6 @@
 """Looking tasks up: one by name, a page of a project's, and counts."""
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, bindparam, func, select, text
 
 from tintype.domain.catalogue import clean_slug
 from tintype.domain.errors import UnknownTask
@@ -8,20 +8,19 @@ from tintype.domain.lifecycle import Status
 from tintype.domain.task import Task, TaskName
 from tintype.storage.columns import LARGEST, storable
 from tintype.storage.tables import IS_QUEUED, IS_UNFINISHED, tasks
-from tintype.storage.tasks.rows import named, read_token, with_outputs
+from tintype.storage.tasks.rows import find_by_name, read_token, with_outputs
+
+_BY_TOKEN = select(tasks).where(tasks.c.token == bindparam("token"))
 
 
 def find(connection: Connection, project_id: int, name: TaskName) -> Task:
     """The project's task of that name. Raises UnknownTask, also for another project's."""
-    row = connection.execute(named(project_id, name)).one_or_none()
-    if row is None:
-        raise UnknownTask
-    return with_outputs(connection, [row])[0]
+    return with_outputs(connection, [find_by_name(connection, project_id, name)])[0]
 
 
 def find_by_token(connection: Connection, token: str) -> Task:
     """The task of a token, whose ever it is: the token is the authority. Raises UnknownTask."""
-    row = connection.execute(select(tasks).where(tasks.c.token == read_token(token))).one_or_none()
+    row = connection.execute(_BY_TOKEN, {"token": read_token(token)}).one_or_none()
     if row is None:
         raise UnknownTask
     return with_outputs(connection, [row])[0]

@@ -1,7 +1,7 @@
 """Between rows and tasks; and the two ways to hold a row: by a lease, or by its owner's name for it."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -34,6 +34,13 @@ LOCK_BY_LEASE = (
     .with_for_update()
 )
 
+# Built once, since building a statement takes several times as long as running it.
+_MINE: Mapping[str, Select[Any]] = {
+    kind: select(tasks).where(tasks.c.project_id == bindparam("project_id"), column == bindparam("name"))
+    for kind, column in (("id", tasks.c.id), ("token", tasks.c.token))
+}
+_MINE_LOCKED = {kind: statement.with_for_update() for kind, statement in _MINE.items()}
+
 
 def fenced(statement: Update) -> Update:
     """The update, done only under the lease given as `task_id`, `lease_worker` and `lease_attempt`."""
@@ -62,27 +69,34 @@ def lock_by_lease(connection: Connection, lease: Lease) -> Any:
     return row
 
 
+def find_by_name(connection: Connection, project_id: int, name: TaskName) -> Any:
+    """The row of the project's task. Raises UnknownTask."""
+    return _by_name(connection, _MINE, project_id, name)
+
+
 def lock_by_name(connection: Connection, project_id: int, name: TaskName) -> Any:
     """The row of the project's task, locked to the end of the transaction. Raises UnknownTask."""
-    row = connection.execute(named(project_id, name).with_for_update()).one_or_none()
+    return _by_name(connection, _MINE_LOCKED, project_id, name)
+
+
+def _by_name(connection: Connection, mine: Mapping[str, Select[Any]], project_id: int, name: TaskName) -> Any:
+    value = read_id(name.value) if name.kind == "id" else read_token(name.value)
+    row = connection.execute(mine[name.kind], {"project_id": project_id, "name": value}).one_or_none()
     if row is None:
         raise UnknownTask
     return row
 
 
-def named(project_id: int, name: TaskName) -> Select[Any]:
-    """The query of a project's task by its name. Raises UnknownTask if nothing can be called so."""
-    mine = select(tasks).where(tasks.c.project_id == project_id)
-    if name.kind == "id":
-        digits = name.value.lstrip("0")
-        if (
-            not (digits.isascii() and digits.isdigit())
-            or len(digits) > len(str(LARGEST))
-            or int(digits) > LARGEST
-        ):
-            raise UnknownTask
-        return mine.where(tasks.c.id == int(digits))
-    return mine.where(tasks.c.token == read_token(name.value))
+def read_id(text: str) -> int:
+    """The id, if it is one at all. Raises UnknownTask."""
+    digits = text.lstrip("0")
+    if (
+        not (digits.isascii() and digits.isdigit())
+        or len(digits) > len(str(LARGEST))
+        or int(digits) > LARGEST
+    ):
+        raise UnknownTask
+    return int(digits)
 
 
 def read_token(token: str) -> str:
