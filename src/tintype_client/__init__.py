@@ -1,8 +1,10 @@
 """The Python SDK of Tintype; talks to a server, never imports one."""
 
 from tintype_client.async_client import AsyncClient
+from tintype_client.callbacks import verify_callback
 from tintype_client.client import Client
 from tintype_client.errors import (
+    BadCallback,
     ClientError,
     NotFinished,
     Problem,
@@ -20,6 +22,7 @@ from tintype_client.tasks import Output, Page, Progress, Quote, Task, Ticket
 
 __all__ = [
     "AsyncClient",
+    "BadCallback",
     "Client",
     "ClientError",
     "File",
@@ -42,4 +45,5 @@ __all__ = [
     "TooManyRequests",
     "Unauthorized",
     "Unreachable",
+    "verify_callback",
 ]

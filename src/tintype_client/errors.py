@@ -67,6 +67,10 @@ class NotFinished(ClientError):
     """Waiting took longer than the caller allowed. The task goes on."""
 
 
+class BadCallback(ClientError):
+    """A request that was to be a callback is not from the server, is too old, or tells of no task."""
+
+
 class TaskFailed(ClientError):
     """The task ended without a picture; `task.debug_error` says why."""
 

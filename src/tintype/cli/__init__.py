@@ -11,6 +11,7 @@ import tintype
 from tintype.cli import (
     account,
     account_money,
+    callback,
     draw,
     models,
     project,
@@ -46,6 +47,7 @@ app.command("draw")(draw.draw)
 app.command("upload")(upload.upload)
 app.add_typer(task.app, name="task")
 app.add_typer(models.app, name="models")
+app.add_typer(callback.app, name="callback")
 project_changes.add_to(project.app)
 app.add_typer(project.app, name="project")
 account_money.add_to(account.app)

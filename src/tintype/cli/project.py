@@ -1,14 +1,18 @@
 """`tintype project`: who may ask. Works on the database itself, while a server runs and while none does."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from tintype.cli import books
 from tintype.cli.owners import demand_project
 from tintype.cli.printing import print_fields, print_json, project_fields
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from tintype.domain.project import Project
+    from tintype.storage.vault import Vault
 
 app = typer.Typer(
     no_args_is_help=True, help="Make and look at projects, in the database that the settings name."
@@ -28,11 +32,8 @@ def create(
     account: Annotated[str, typer.Option(help="Who owns it; made if missing.")] = DEFAULT_ACCOUNT,
     as_json: Json = False,
 ) -> None:
-    """Make a project and print its key and secret."""
-    import asyncio
-
-    project, secret = asyncio.run(_create(name=name, auth=auth, account=account))
-    _print_project(project, secret, as_json=as_json)
+    """Make a project and print its key and secrets."""
+    print_fields(_create(name=name, auth=auth, account=account), as_json=as_json)
 
 
 @app.command()
@@ -40,65 +41,51 @@ def show(
     project: Annotated[str, typer.Argument(metavar="NAME|ID", help="The project's name or id.")],
     as_json: Json = False,
 ) -> None:
-    """Show one project, with its key and secret."""
-    import asyncio
-
-    found, secret = asyncio.run(_find(project))
-    _print_project(found, secret, as_json=as_json)
+    """Show one project, with its key and secrets."""
+    print_fields(_find(project), as_json=as_json)
 
 
 @app.command("list")
 def list_projects(as_json: Json = False) -> None:
     """List all projects, without their secrets."""
-    import asyncio
+    from tintype.storage import projects
 
-    projects = asyncio.run(_all())
+    found = books.read(projects.all_projects)
     if as_json:
-        print_json([project_fields(project) for project in projects])
+        print_json([project_fields(project) for project in found])
         return
-    for project in projects:
+    for project in found:
         typer.echo(f"{project.id:<8} {project.auth:<10} {project.key:<31} {project.name}")
 
 
-async def _create(*, name: str, auth: str, account: str) -> "tuple[Project, str]":
-    from tintype.bootstrap import open_books
+def _create(*, name: str, auth: str, account: str) -> dict[str, Any]:
     from tintype.domain.project import Auth
-    from tintype.service import now
-    from tintype.settings import read_settings
     from tintype.storage import accounts, projects
 
-    async with open_books(read_settings()) as (database, vault):
-        return await database.write(
-            lambda connection: projects.create_project(
-                connection,
-                vault,
-                account=accounts.ensure_account(connection, name=account, now=now()),
-                name=name,
-                auth=Auth(auth),
-                now=now(),
-            )
+    def create(connection: "Connection", vault: "Vault", now: int) -> dict[str, Any]:
+        project, _ = projects.create_project(
+            connection,
+            vault,
+            account=accounts.ensure_account(connection, name=account, now=now),
+            name=name,
+            auth=Auth(auth),
+            now=now,
         )
+        return _with_secrets(connection, vault, project, now)
+
+    return books.write(create)
 
 
-async def _find(name: str) -> "tuple[Project, str]":
-    from tintype.bootstrap import open_books
-    from tintype.settings import read_settings
-    from tintype.storage import projects
-
-    async with open_books(read_settings()) as (database, vault):
-        found = await database.read(lambda connection: demand_project(connection, name))
-        secret = await database.read(lambda connection: projects.secret_of(connection, vault, found.id))
-        return found, secret or ""
+def _find(name: str) -> dict[str, Any]:
+    return books.write(
+        lambda connection, vault, now: _with_secrets(connection, vault, demand_project(connection, name), now)
+    )
 
 
-async def _all() -> "list[Project]":
-    from tintype.bootstrap import open_books
-    from tintype.settings import read_settings
-    from tintype.storage import projects
+def _with_secrets(connection: "Connection", vault: "Vault", project: "Project", now: int) -> dict[str, Any]:
+    from tintype.storage import callback_secrets, projects
 
-    async with open_books(read_settings()) as (database, _vault):
-        return await database.read(projects.all_projects)
-
-
-def _print_project(project: "Project", secret: str, *, as_json: bool) -> None:
-    print_fields(project_fields(project) | {"secret": secret}, as_json=as_json)
+    return project_fields(project) | {
+        "secret": projects.secret_of(connection, vault, project.id) or "",
+        "callback_secret": callback_secrets.current(connection, vault, project.id, now=now),
+    }

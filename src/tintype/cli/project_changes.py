@@ -33,6 +33,7 @@ def add_to(app: typer.Typer) -> None:
     app.command("set")(change)
     app.command("rotate-key")(rotate_key)
     app.command("rotate-secret")(rotate_secret)
+    app.command("rotate-callback-secret")(rotate_callback_secret)
     app.command("suspend")(suspend)
     app.command("resume")(resume)
 
@@ -112,6 +113,21 @@ def rotate_secret(project: Name, overlap: Overlap = "24h", as_json: Json = False
         return project_fields(changed) | {"secret": secret, "old_until": until // 1_000_000}
 
     _print_rotated(_with_project(project, rotate), what="secret", overlap=seconds, as_json=as_json)
+
+
+def rotate_callback_secret(project: Name, overlap: Overlap = "24h", as_json: Json = False) -> None:
+    """Give a project a new secret for its callbacks; the old one signs beside it for a while."""
+    from tintype.storage import callback_secrets
+
+    seconds = _seconds(overlap)
+
+    def rotate(connection: "Connection", vault: "Vault", found: "Project", now: int) -> dict[str, Any]:
+        overlap = seconds * 1_000_000
+        secret = callback_secrets.rotate(connection, vault, found.id, now=now, overlap=overlap)
+        until = (now + overlap) // 1_000_000
+        return project_fields(found) | {"callback_secret": secret, "old_until": until}
+
+    _print_rotated(_with_project(project, rotate), what="callback secret", overlap=seconds, as_json=as_json)
 
 
 def _change(project: str, *, as_json: bool, guards: Mapping[str, Any] | None = None, **changes: Any) -> None:
