@@ -46,7 +46,7 @@ def verify_callback(
     if not (timestamp.isascii() and timestamp.isdigit()) or abs(time.time() - int(timestamp)) > tolerance:
         raise BadCallback(f"it is not fresh: sent at {timestamp}")
     try:
-        (task,) = msgspec.json.decode(body, type=_Told).tasklist
+        (task,) = msgspec.json.decode(body, type=_Told, strict=False).tasklist
     except (msgspec.MsgspecError, ValueError) as problem:
         raise BadCallback(f"it tells of no task: {problem}") from problem
     return task

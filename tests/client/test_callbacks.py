@@ -2,6 +2,7 @@
 
 import json
 import time
+from decimal import Decimal
 
 import pytest
 
@@ -9,7 +10,14 @@ from tintype.callbacks.signing import headers
 from tintype_client import BadCallback, verify_callback
 
 SECRET, OTHER = "whsec_plJ3nmyCDGBKInavdOK15jsl", "whsec_b3RoZXI="
-TASK = {"id": "7", "socketaccesstoken": "token", "status": "task_postprocess_end", "pexit": "0"}
+TASK = {
+    "id": "7",
+    "socketaccesstoken": "token",
+    "status": "task_postprocess_end",
+    "pexit": "0",
+    "starttime": "1734513807",
+    "totalcost": "0.003510000000",
+}
 BODY = json.dumps({"total": "1", "errors": [], "tasklist": [TASK], "result": True}).encode()
 
 
@@ -25,6 +33,7 @@ def test_a_genuine_callback_gives_its_task() -> None:
     task = verify_callback(SECRET, signed(), BODY)
 
     assert (task.id, task.token, task.succeeded) == ("7", "token", True)
+    assert (task.started, task.total_cost) == (1734513807, Decimal("0.00351"))
 
 
 def test_the_vector_of_the_standard_is_genuine() -> None:
