@@ -76,9 +76,12 @@ class Socket:
         self._send(0x81, json.dumps({"type": "task_info", "tasktoken": token, **more}).encode())
 
     async def next(self) -> bytes | None:
-        """The text of the next frame; None once the server has closed."""
+        """The text of the next frame; None once the connection is over."""
         while True:
-            first, length = await self.reader.readexactly(2)
+            try:
+                first, length = await self.reader.readexactly(2)
+            except (asyncio.IncompleteReadError, ConnectionError):
+                return None
             if length == 126:
                 (length,) = struct.unpack("!H", await self.reader.readexactly(2))
             elif length == 127:
