@@ -3,6 +3,7 @@
 import io
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from cli.commands import tintype
@@ -79,6 +80,18 @@ def test_a_run_with_files_that_is_sent_twice_is_one(plain_server: Server) -> Non
     ]
 
     assert tickets[0] == tickets[1]
+
+
+def test_a_run_that_waits_takes_files_too(plain_server: Server) -> None:
+    answer = httpx2.post(
+        f"{plain_server.url}/v1/Run/{MODEL}/sync",
+        data={"prompt": "", "steps": "1"},
+        files={"inputImage": ("a.png", PNG)},
+        headers=plain_server.headers(),
+        timeout=60,
+    ).json()
+
+    assert answer["tasklist"][0]["pexit"] == "0"
 
 
 @pytest.mark.anyio

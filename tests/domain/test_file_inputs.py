@@ -146,6 +146,12 @@ def test_what_is_neither_a_file_nor_a_url_is_refused(kind: str, entry: Any) -> N
         assert refused(kind, given) == "Request parameter [picture] must be a file or an absolute http(s) URL"
 
 
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize("text", [" " * 10**6 + "x", "," * 10**6, ", " * 10**6, "http://" * 10**6])
+def test_an_endless_text_is_refused_at_once(text: str) -> None:
+    assert "must be a file or an absolute" in refused("combinefileinput", {"pictureUrl": text})
+
+
 def test_only_pictures_are_shown_to_models() -> None:
     for other in (part("a.txt", b"words"), part("a.pdf", b"%PDF-1.7 "), part("a.exe", b"MZ\0\0")):
         assert refused("fileinput", {"picture": other}) == (

@@ -11,7 +11,7 @@ from tintype.domain.part import Part
 from tintype.domain.urls import is_web_url
 
 LONGEST_URL = 8192
-_BETWEEN_URLS = re.compile(r"\s*,\s*(?=https?://|$)", re.IGNORECASE)
+_BETWEEN_URLS = re.compile(r",(?=\s*(?:https?://|$))", re.IGNORECASE)
 """A comma may be a part of a URL, but not one after which another begins."""
 _MULTIPLE = "Multiple"
 
