@@ -22,7 +22,7 @@ from tintype.domain.part import Part
 from tintype.domain.task import Task, TaskName
 from tintype.domain.task_object import file_url
 from tintype.engine.protocol import LARGEST_IMAGES
-from tintype.worker.preparing import Prepared, Unfit
+from tintype.worker.preparing import PATIENCE, Prepared, Unfit
 from tintype.worker.sizing import size_like
 from worker.workshop import Hosts, Workshop, open_workshop, running, until
 
@@ -200,7 +200,8 @@ async def test_a_kill_while_files_are_fetched_stops_at_once(open_minded: Worksho
         await until(lambda: site.asked)
         assert (await open_minded.look(task)).status is Status.PREPROCESS_START
         killed = await open_minded.kill(task)
-        next_one = await open_minded.ends(await open_minded.run())  # in the one place that there is
+        async with asyncio.timeout(PATIENCE / 2):  # in the one place that there is
+            next_one = await open_minded.ends(await open_minded.run())
 
     assert killed.status is Status.CANCEL
     assert next_one.succeeded
