@@ -76,6 +76,8 @@ ANSWERS: Mapping[type[TintypeError], Answer] = {
     errors.BadSetting: Answer(500, 0),
     errors.BadCatalogue: Answer(500, 0),
     errors.BadCheckpoint: Answer(500, 0),
+    errors.BadTerms: Answer(500, 0),
+    errors.BadModeration: Answer(500, 0),
     errors.LeaseLost: Answer(500, 0),
 }
 

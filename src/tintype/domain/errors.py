@@ -241,5 +241,14 @@ class BadCheckpoint(TintypeError):
     """{path}: {problem}"""
 
 
+class BadTerms(TintypeError):
+    """{path}: {problem}"""
+
+
+class BadModeration(TintypeError):
+    """{text!r} is no moderation policy; right are default, off, a greatest tolerance from 0 to 6, or such for \
+single gates: prompt=off,input=2,image=6"""
+
+
 class LeaseLost(TintypeError):
     """Task {task_id} is no longer leased to {worker} (attempt {attempt})."""
