@@ -1,10 +1,11 @@
 """The picture classifier of moderation: nsfwjs's MobileNetV2 from npm, as ONNX.
 
-`python -m training.classifier` writes `src/tintype/models/moderation/`; with `--verify` it also runs the original in
-TensorFlow.js, and a second implementation in torch, on the same pictures, and says how far apart they are.
+`python -m training.classifier` writes `src/tintype/models/moderation/`; with `--verify` it also runs the
+original in TensorFlow.js, and a second implementation in torch, on the same pictures, and says how far apart
+they are.
 
-The weights stay what they are in the package: 8-bit numbers with a scale and an offset for each tensor. The ONNX graph
-holds them so and unpacks them when it is loaded.
+The weights stay what they are in the package: 8-bit numbers with a scale and an offset for each tensor. The
+ONNX graph holds them so and unpacks them when it is loaded.
 """
 
 import argparse
@@ -141,7 +142,9 @@ def convolution(graph: Graph, node: dict[str, Any], source: str) -> str:
     return graph.add("Clip", [result, *limits], node["name"])
 
 
-def convert(nodes: list[dict[str, Any]], weights: Weights) -> onnx.ModelProto:
+def convert(  # noqa: C901 - one case for each kind of node
+    nodes: list[dict[str, Any]], weights: Weights
+) -> onnx.ModelProto:
     """The network: uint8 pixels (1, 224, 224, 3), RGB, to the probabilities of CLASSES (1, 5)."""
     graph = Graph(weights)
     graph.add("Cast", ["pixels"], "numbers", to=TensorProto.FLOAT)
@@ -272,7 +275,7 @@ def in_tensorflow(package: Path, pictures: list[NDArray[np.uint8]]) -> NDArray[n
     return np.array(json.loads(done.stdout.splitlines()[-1]))
 
 
-def in_torch(
+def in_torch(  # noqa: C901 - likewise
     nodes: list[dict[str, Any]], weights: Weights, pictures: list[NDArray[np.uint8]]
 ) -> NDArray[np.float64]:
     """The same, layer by layer, in double precision."""

@@ -246,8 +246,8 @@ class BadTerms(TintypeError):
 
 
 class BadModeration(TintypeError):
-    """{text!r} is no moderation policy; right are default, off, a greatest tolerance from 0 to 6, or such for \
-single gates: prompt=off,input=2,image=6"""
+    """{text!r} is no moderation policy; right are default, off, a greatest tolerance from 0 to 6, \
+or such for single gates: prompt=off,input=2,image=6"""
 
 
 class LeaseLost(TintypeError):

@@ -1,1 +1,1 @@
-"""What may be asked for and shown: policies, levels, and the gate that reads prompts. Knows no pixels, no SQL."""
+"""What may be asked for and shown: policies, levels, the gate that reads prompts. No pixels, no SQL."""

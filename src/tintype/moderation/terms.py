@@ -1,7 +1,7 @@
 """Lists of terms as data: which words belong to which category, how grave they are, and what is harmless.
 
-A term is one word or several. A word ending in `*` stands for all words that begin so; `<18` stands for every number
-below 18. Terms are matched word by word, never within a word, but for scripts that put no spaces between words.
+A term is one word or several. A word ending in `*` stands for all words that begin so; `<18` stands for every
+number below 18. Terms are matched word by word, never within a word, but for scripts without spaces.
 """
 
 import re

@@ -83,7 +83,7 @@ def _joined(found: Sequence[str]) -> Iterator[str]:
     """The words, with three and more single letters in a row made one word."""
     run: list[str] = []
     for word in found:
-        if len(word) == 1 and word.isalpha() and not "\u3040" <= word:
+        if len(word) == 1 and word.isalpha() and word < "\u3040":
             run.append(word)
             continue
         yield from _word_of(run)

@@ -1,4 +1,4 @@
-"""Which terms begin at a word: a tree over words, so that looking takes as long for ten terms as for ten thousand."""
+"""Which terms begin at a word: a tree over words, so that many terms cost no more than few."""
 
 from collections.abc import Iterator, Sequence
 
