@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -24,6 +25,10 @@ from tintype.domain.project import Auth, Project
 from tintype.domain.rate import Limited, read_rate
 from tintype.engine.process import HostProcess, start_host
 from tintype.logs import relay, set_up_logs
+from tintype.moderation.levels import load_levels
+from tintype.moderation.policy import read_policy
+from tintype.moderation.prompts import PromptGate
+from tintype.moderation.terms import load_terms
 from tintype.outbound import open_outbound
 from tintype.service import Service, now
 from tintype.settings import Settings
@@ -33,6 +38,7 @@ from tintype.storage.objects import open_objects
 from tintype.storage.vault import Vault, open_vault
 from tintype.worker import EngineHost, Worker
 from tintype.worker.alongside import alongside
+from tintype.worker.moderating import Moderating
 from tintype.worker.preparing import Preparing
 
 ACCOUNT = "default"
@@ -136,13 +142,25 @@ def engine_starter(settings: Settings) -> Callable[[], AbstractAsyncContextManag
     )
 
 
+def moderating_of(settings: Settings) -> Moderating:
+    """The gates, with the operator's terms, levels and policy. Raises BadTerms."""
+    own_terms, own_levels = (
+        Path(path).expanduser() if path else None
+        for path in (settings.moderation_terms, settings.moderation_levels)
+    )
+    levels = load_levels(own_levels)
+    gate = PromptGate(load_terms(own_terms), levels, origin=own_terms or "terms")
+    return Moderating(gate=gate, levels=levels, policy=read_policy(settings.moderation))
+
+
 async def serve(settings: Settings, *, welcome: Callable[[Welcome], None]) -> None:
     """API and worker in this process, until a signal has been heeded.
 
     The first SIGINT or SIGTERM lets running tasks finish, the second hands them back. `welcome` is called
-    once the server listens. Raises BadSetting, BadCatalogue, BadCheckpoint.
+    once the server listens. Raises BadSetting, BadCatalogue, BadTerms, BadCheckpoint.
     """
     set_up_logs(form=settings.log_format, level=settings.log_level)
+    moderating = moderating_of(settings)
     with _listening(settings) as listener:
         async with (
             open_service(settings) as service,
@@ -151,6 +169,7 @@ async def serve(settings: Settings, *, welcome: Callable[[Welcome], None]) -> No
             first = await first_project(service, settings)
             worker = Worker(
                 engines=[EngineHost(start=engine_starter(settings))],
+                moderating=moderating,
                 preparing=Preparing(
                     database=service.database,
                     objects=service.objects,

@@ -10,8 +10,9 @@ from typing import Any, cast, get_type_hints
 from urllib.parse import urlsplit
 
 from tintype.domain.addresses import read_networks
-from tintype.domain.errors import BadSetting
+from tintype.domain.errors import BadModeration, BadSetting
 from tintype.domain.rate import read_rate
+from tintype.moderation.policy import read_policy
 
 PREFIX = "TINTYPE_"
 CLIENT_NAMES = frozenset({"URL", "KEY", "SECRET", "SIGN_REQUESTS"})
@@ -77,6 +78,14 @@ class Settings:
     threads: int = _knob(0, "CPU threads of the engine; 0 for one per core.")
     places: int = _knob(0, "How many tasks a worker holds at once; 0 to let the engine say.")
     catalogue: Path = _knob(HERE / "models", "Folder of the model pages (*.toml).")
+
+    moderation: str = _knob(
+        "default",
+        "How far safetyTolerance goes: default, off, a greatest tolerance from 0 to 6, or such for single "
+        "gates: prompt=off,input=2,image=6. A project's own word counts before it.",
+    )
+    moderation_terms: str = _knob("", "TOML file of terms that are moderated besides the shipped ones.")
+    moderation_levels: str = _knob("", "TOML file of thresholds that replace the shipped ones.")
 
     callbacks_allow_private: bool = _knob(
         False, "yes to send callbacks to loopback, private and other non-public addresses, too."
@@ -151,6 +160,10 @@ def _check(settings: Settings) -> None:
     demand("log_format", holds=settings.log_format in ("console", "json"), problem="must be console or json")
     levels = ("debug", "info", "warning", "error")
     demand("log_level", holds=settings.log_level in levels, problem=f"must be one of {', '.join(levels)}")
+    try:
+        read_policy(settings.moderation)
+    except BadModeration as problem:
+        raise BadSetting(name=f"{PREFIX}MODERATION", problem=problem) from problem
     demand("threads", holds=settings.threads >= 0, problem="must not be negative")
     demand("places", holds=settings.places >= 0, problem="must not be negative")
     demand("grace", holds=settings.grace >= 0, problem="must not be negative")

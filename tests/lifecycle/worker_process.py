@@ -9,9 +9,11 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from tintype.bootstrap import moderating_of
 from tintype.bus import open_bus
 from tintype.engine.process import start_host
 from tintype.outbound import open_outbound
+from tintype.settings import Settings
 from tintype.storage.database import open_database
 from tintype.storage.objects import open_objects
 from tintype.worker import EngineHost, Worker
@@ -37,6 +39,7 @@ async def main(database_url: str, bus_url: str, files: str, locks: str, weights:
                 database=database, objects=objects, outbound=outbound, public_url="http://pictures.example"
             ),
             engines=[EngineHost(start=start)],
+            moderating=moderating_of(Settings()),
             locks=Path(locks),
             heartbeat=HEARTBEAT,
             silence=SILENCE,

@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import select
 
 import tintype
+from tintype.bootstrap import moderating_of
 from tintype.bus import WORK, Bus, open_bus, task_subject
 from tintype.domain.catalogue import load_catalogue
 from tintype.domain.events import TaskEvent
@@ -23,6 +24,7 @@ from tintype.engine.process import HostProcess, start_host
 from tintype.engine.protocol import Event
 from tintype.outbound import Outbound, open_outbound
 from tintype.service import Service, now
+from tintype.settings import Settings
 from tintype.storage import accounts, projects, tasks
 from tintype.storage.database import Database, open_database
 from tintype.storage.objects import Objects, open_objects
@@ -45,6 +47,8 @@ class Workshop:
         self.objects: Objects = service.objects
         self.folder = folder
         self.locks = folder / "workers"
+        self.settings: dict[str, Any] = {}
+        """Of moderation; a worker heeds nothing else of them."""
 
     async def open_project(self) -> Self:
         name = "asker"
@@ -148,6 +152,7 @@ class Workshop:
             bus=self.bus,
             objects=self.objects,
             engines=[engine],
+            moderating=moderating_of(Settings(**self.settings)),
             preparing=self.preparing(),
             locks=self.locks,
             **{"heartbeat": 0.2} | options,

@@ -73,7 +73,7 @@ def draw(
         "seed": seed,
         "outputFormat": output_format or format_of(output),
     }
-    job = _job(load_catalogue(settings.catalogue), model, inputs)
+    job = asyncio.run(_job(load_catalogue(settings.catalogue), model, inputs, settings))
     try:
         with display() as show:
             drawn = asyncio.run(_drawn(job, settings, show))
@@ -82,18 +82,28 @@ def draw(
     typer.echo(write_picture(drawn.image, to=output, prompt=prompt, content_type=drawn.content_type))
 
 
-def _job(catalogue: "Catalogue", model: str, given: dict[str, Any]) -> "Job":
-    """The job that the inputs ask for, checked like a request to a server. Raises InvalidInputs."""
+async def _job(catalogue: "Catalogue", model: str, given: dict[str, Any], settings: "Settings") -> "Job":
+    """The job that the inputs ask for, checked and moderated like a request to a server.
+
+    Raises InvalidInputs, BadTerms.
+    """
+    from tintype.bootstrap import moderating_of
     from tintype.domain.errors import UnknownModel
     from tintype.domain.inputs import read_inputs
     from tintype.engine.protocol import job_of
+    from tintype.moderation.policy import Policy
 
     try:
         page = catalogue[model]
     except UnknownModel:
         known = ", ".join(each.slug for each in catalogue.models)
         raise Stop(f"{model!r} is no model here; there is {known}") from None
-    return job_of(read_inputs(page, given), id="picture", model=page.slug)
+    inputs = read_inputs(page, given)
+    moderating = moderating_of(settings)
+    if refusal := await moderating.judge(inputs, Policy()):
+        raise Stop(str(refusal), Exit.FAILED)
+    screen = moderating.screen(inputs, Policy())
+    return job_of(inputs, id="picture", model=page.slug, screen=screen)
 
 
 async def _drawn(job: "Job", settings: "Settings", show: Display) -> "Drawn":
@@ -116,7 +126,8 @@ async def _drawn(job: "Job", settings: "Settings", show: Display) -> "Drawn":
 
 
 async def _outcome(host: "HostProcess", show: Display) -> "Drawn":
-    from tintype.engine.protocol import Drawn, Failed, Progress, Started
+    from tintype.engine.protocol import Drawn, Failed, Progress, Refused, Started
+    from tintype.worker.moderating import refusal_of
 
     async for event in host.events():
         match event:
@@ -127,6 +138,8 @@ async def _outcome(host: "HostProcess", show: Display) -> "Drawn":
                 show.show("drawing", step=step, steps=steps, speed=speed)
             case Failed(reason=reason):
                 raise Stop(reason, Exit.FAILED)
+            case Refused():
+                raise Stop(str(refusal_of(event)), Exit.FAILED)
             case Drawn():
                 return event
     raise Stop("the engine ended without a picture", Exit.FAILED)

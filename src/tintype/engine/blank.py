@@ -2,7 +2,8 @@
 
 For measuring everything around the engine (`--weights blank:`). It speaks the same protocol, and its
 pictures carry the same metadata as drawn ones, so that nothing around it can tell, but it is no model
-and never stands in for one. Imports no tensor library.
+and never stands in for one. They show nothing, so they
+are not moderated. Imports no tensor library.
 """
 
 import functools

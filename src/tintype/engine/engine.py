@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from tintype.domain.errors import BadCheckpoint
 from tintype.engine.images.reading import UnusablePicture
-from tintype.engine.protocol import LARGEST_IMAGES, MOST_IMAGES, Drawn, Failed, Job, JobEvent, Ready
+from tintype.engine.protocol import LARGEST_IMAGES, MOST_IMAGES, Drawn, Failed, Job, JobEvent, Ready, Refused
 
 SIDES = range(64, 2048 + 1, 16)
 SEEDS = range(2**32)
@@ -82,8 +82,8 @@ class Engine(Protocol):
         on another thread, or None if there is nothing to show."""
         ...
 
-    def finish(self, denoised: Denoised) -> Drawn | Failed:
-        """Decode and encode the picture of a job that has done its steps."""
+    def finish(self, denoised: Denoised) -> Drawn | Failed | Refused:
+        """Decode, moderate and encode the picture of a job that has done its steps."""
         ...
 
 

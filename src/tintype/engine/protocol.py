@@ -10,6 +10,8 @@ from typing import Any, Literal
 import msgspec
 
 OutputFormat = Literal["png", "jpeg"]
+Stage = Literal["input", "image"]
+"""Where pictures are moderated: those that a job brings, and the one that is drawn."""
 
 MOST_IMAGES = 8
 LARGEST_IMAGES = 128 * 2**20
@@ -21,6 +23,18 @@ class _Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 
 
 # Commands: worker → host
+
+
+class Screen(msgspec.Struct, frozen=True, kw_only=True):
+    """Which pictures are moderated: category → the score from which on a picture is refused.
+
+    The categories are those of `tintype.engine.screening`. Where nothing is refused nothing is looked at.
+    """
+
+    input: dict[str, float] = {}
+    """Of the reference pictures."""
+    image: dict[str, float] = {}
+    """Of the drawn picture, and of what is shown of it before."""
 
 
 class Job(_Message, frozen=True, tag="job"):
@@ -47,6 +61,8 @@ class Job(_Message, frozen=True, tag="job"):
     """Written into the picture's metadata beside the inputs and versions (such as the model's name)."""
     share: str = ""
     weight: float = 1.0
+    screen: Screen = Screen()
+    """A picture that it refuses is not drawn from, or never leaves the host."""
 
 
 def job_of(
@@ -57,6 +73,7 @@ def job_of(
     images: Sequence[bytes] = (),
     share: str = "",
     weight: float = 1.0,
+    screen: Screen = Screen(),  # noqa: B008 - frozen
 ) -> Job:
     """The job that a model's checked inputs ask for (`tintype.domain.inputs.read_inputs`)."""
     return Job(
@@ -72,6 +89,7 @@ def job_of(
         description={"model": model},
         share=share,
         weight=weight,
+        screen=screen,
     )
 
 
@@ -164,11 +182,21 @@ class Failed(_Message, frozen=True, tag="failed"):
     reason: str
 
 
+class Refused(_Message, frozen=True, tag="refused"):
+    """A picture of the job has what its `screen` refuses; the job has ended, others are unaffected."""
+
+    id: str
+    stage: Stage
+    category: str
+    score: float
+    """0..1."""
+
+
 class Dropped(_Message, frozen=True, tag="dropped"):
     """The job has left the engine because of a `Drop`; nothing more is heard of it."""
 
     id: str
 
 
-Event = Ready | Broken | Started | Progress | Drawn | Failed | Dropped
-JobEvent = Started | Progress | Drawn | Failed | Dropped
+Event = Ready | Broken | Started | Progress | Drawn | Failed | Refused | Dropped
+JobEvent = Started | Progress | Drawn | Failed | Refused | Dropped

@@ -58,6 +58,6 @@ def _read(path: Path) -> Levels:
     for gate, table in (("prompt", levels.prompt), ("picture", levels.picture)):
         for category, row in table.items():
             if len(row) != COUNT or not all(score >= 0 for score in row) or list(row) != sorted(row):
-                problem = f"must be {COUNT} rising numbers from 0 on, for the levels 0 to 6 (inf: never)"
-                raise BadTerms(path=path, problem=f"{gate}.{category} {problem}")
+                right = f"must be {COUNT} rising numbers from 0 on, for the levels 0 to 6 (inf: never)"
+                raise BadTerms(path=path, problem=f"{gate}.{category} {right}")
     return levels

@@ -4,6 +4,7 @@ A term is one word or several. A word ending in `*` stands for all words that be
 number below 18. Terms are matched word by word, never within a word, but for scripts without spaces.
 """
 
+import functools
 import re
 import tomllib
 from collections.abc import Iterable
@@ -63,11 +64,10 @@ def load_terms(own: Path | None = None) -> Terms:
     paths = sorted(SHIPPED.glob("*.toml"))
     if own is not None:
         paths.append(own)
-    merged = Terms()
-    for path in paths:
-        merged = _merged(merged, _read(path))
-    for path in paths:
-        _check(path, _read(path), merged)
+    said = {path: _read(path) for path in paths}
+    merged = functools.reduce(_merged, said.values())
+    for path, terms in said.items():
+        _check(path, terms, merged)
     return merged
 
 

@@ -26,6 +26,7 @@ from tintype.domain.callback import Delivery
 from tintype.domain.lifecycle import LEASED, LOST_ATTEMPTS_ALLOWED, TERMINAL, Status
 from tintype.domain.money import MOST_MONEY
 from tintype.domain.task import Moments
+from tintype.moderation.policy import GATES, WORDS
 from tintype.storage.columns import Id, Json, Moment, Words
 
 MOMENTS = tuple(field.name for field in msgspec.structs.fields(Moments))
@@ -316,6 +317,15 @@ runs = Table(
     CheckConstraint("successes >= 0 AND failures >= 0 AND cancelled >= 0 AND elapsed >= 0", name="counts"),
 )
 """Counters of ended tasks by model and size class, kept in the transactions that end them."""
+
+moderation = Table(
+    "moderation",
+    metadata,
+    Column("project_id", ForeignKey("projects.id"), primary_key=True, autoincrement=False),
+    *(Column(gate, Text, nullable=False) for gate in GATES),
+    *(CheckConstraint(f"{gate} IN ({', '.join(map(repr, WORDS))})", name=gate) for gate in GATES),
+)
+"""Projects with a moderation policy of their own."""
 
 workers = Table(
     "workers",

@@ -11,14 +11,17 @@ from tintype.bus.protocol import Bus
 from tintype.domain.errors import LeaseLost
 from tintype.domain.lifecycle import LOST_ATTEMPTS_ALLOWED, STAGES, Status
 from tintype.domain.task import Lease, Outcome, Task
-from tintype.engine.protocol import Drawn, Failed, Progress, Started
+from tintype.engine.protocol import Drawn, Failed, Progress, Refused, Started
+from tintype.moderation.refusal import Refusal
 from tintype.service import now
 from tintype.storage.objects import Objects
 from tintype.worker import pictures
 from tintype.worker.alongside import unless
 from tintype.worker.audience import Audience
 from tintype.worker.engine_host import EngineHost, Heard, Interruption
-from tintype.worker.preparing import Preparing, Unfit
+from tintype.worker.leases import Claimed
+from tintype.worker.moderating import Moderating, refusal_of
+from tintype.worker.preparing import Prepared, Preparing, Unfit
 from tintype.worker.recording import Move, Recording
 from tintype.worker.story import Story, tell_handed_back
 
@@ -29,6 +32,9 @@ GATHER = 0.05
 """Seconds in which what follows may join a stage in its transaction: a quick task has one less."""
 BEFORE_STEPS = frozenset(STAGES[: STAGES.index(Status.OUTPUT) + 1])
 
+End = Drawn | Failed | Refused | Refusal | Interruption
+"""What ends an attempt."""
+
 log = structlog.get_logger()
 
 
@@ -37,25 +43,27 @@ class Drawing:
 
     def __init__(
         self,
-        stages: Sequence[Task],
+        claimed: Claimed,
         *,
         engine: EngineHost,
         preparing: Preparing,
+        moderating: Moderating,
         recording: Recording,
         bus: Bus,
         objects: Objects,
         audience: Audience,
     ) -> None:
         self.engine = engine
-        self._stages = stages
-        self._task = stages[-1]
+        self._stages, self._policy = claimed
+        self._task = self._stages[-1]
         self._preparing = preparing
+        self._moderating = moderating
         self._recording = recording
         self._bus = bus
         self._objects = objects
         self._audience = audience
         self._story = Story(bus, self._task)
-        self._heard: asyncio.Queue[Heard] = asyncio.Queue()
+        self._heard: asyncio.Queue[Heard | Refusal] = asyncio.Queue()
         self._interrupted = asyncio.Event()
         self._job_id = pictures.job_id(self._task)
         self._noted = 0
@@ -89,25 +97,37 @@ class Drawing:
             await self.engine.drop(self._job_id)
 
     async def _begin(self) -> None:
-        """Gives the engine its job, unless the task cannot be drawn or is interrupted: then that is heard."""
+        """Gives the engine its job, unless the task is refused, cannot be drawn or is interrupted: then that
+        is heard."""
         try:
-            prepared = await unless(self._interrupted, self._preparing.prepare(self._task.inputs))
+            prepared = await unless(self._interrupted, self._prepare())
         except Unfit as unfit:
             self._heard.put_nowait(Failed(id=self._job_id, reason=str(unfit)))
             return
         if prepared is None:
             return
         moment = now()
+        if isinstance(prepared, Refusal):
+            self._moves.append((Status.PREPROCESS_END, moment))
+            self._heard.put_nowait(prepared)
+            return
         self._moves += [(Status.PREPROCESS_END, moment), (Status.ASSIGN, moment)]
         await self.show()
-        await self.engine.admit(pictures.job_of(self._task, prepared), self._heard.put_nowait)
+        screen = self._moderating.screen(prepared.inputs, self._policy)
+        job = pictures.job_of(self._task, prepared, screen=screen)
+        await self.engine.admit(job, self._heard.put_nowait)
+
+    async def _prepare(self) -> Prepared | Refusal:
+        """What the engine needs, or why the prompt is refused. Raises Unfit."""
+        refusal = await self._moderating.judge(self._task.inputs, self._policy)
+        return refusal or await self._preparing.prepare(self._task.inputs)
 
     def _turn(self) -> AbstractAsyncContextManager[Any]:
         """Last chances come one at a time, so that a task that kills engines ends without company."""
         last = self._task.lost_attempts == LOST_ATTEMPTS_ALLOWED - 1
         return self.engine.last_chance if last else nullcontext()
 
-    async def _follow(self) -> Drawn | Failed | Interruption:
+    async def _follow(self) -> End:
         """Records and tells the steps, until something ends the attempt."""
         while True:
             match heard := await self._next():
@@ -121,7 +141,7 @@ class Drawing:
                 case _:
                     return heard
 
-    async def _next(self) -> Heard | None:
+    async def _next(self) -> Heard | Refusal | None:
         """What is heard next; None as soon as what was heard should be told."""
         if not self._moves and not self._untold:
             return await self._heard.get()
@@ -147,16 +167,25 @@ class Drawing:
         self._untold = []
         await self._story.reached(stages[len(before) :])
 
-    async def _conclude(self, end: Drawn | Failed | Interruption) -> None:
+    async def _conclude(self, end: End) -> None:
         match end:
             case Drawn():
                 await self._record(end)
             case Failed():
                 await self._finish([(Status.END, now())], pictures.failure(end.reason))
+            case Refused():
+                await self._refuse(refusal_of(end))
+            case Refusal():
+                await self._refuse(end)
             case Interruption.ENGINE_LOST | Interruption.RETURNED:
                 await self._hand_back(lost=end is Interruption.ENGINE_LOST)
             case Interruption.LEASE_LOST:
                 pass
+
+    async def _refuse(self, refusal: Refusal) -> None:
+        await self._finish([(Status.END, now())], pictures.failure(str(refusal)))
+        found = {"stage": refusal.stage, "category": refusal.category, "score": round(refusal.score, 4)}
+        log.info("task_moderated", task=self._task.id, **found)
 
     async def _record(self, drawn: Drawn) -> None:
         drawn_at = now()

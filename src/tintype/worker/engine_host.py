@@ -10,7 +10,7 @@ import structlog
 from tintype.domain.errors import BadCheckpoint
 from tintype.engine.frames import FrameError
 from tintype.engine.process import HostDied, HostNotReady, HostProcess
-from tintype.engine.protocol import Drawn, Drop, Event, Failed, Job, Progress, Started
+from tintype.engine.protocol import Drawn, Drop, Event, Failed, Job, Progress, Refused, Started
 
 LONGEST_PAUSE = 30.0
 STEADY = 60.0
@@ -30,14 +30,15 @@ class Interruption(StrEnum):
     """The worker stops, or has no engine: the task goes back, the attempt is not counted."""
 
 
-Heard = Started | Progress | Drawn | Failed | Interruption
+Heard = Started | Progress | Drawn | Failed | Refused | Interruption
 Listener = Callable[[Heard], None]
 
 
 class EngineHost:
     """Takes jobs while a host lives, and tells each job's listener what becomes of it.
 
-    A listener hears `Drawn`, `Failed` or an interruption last; once its job is dropped it hears nothing.
+    A listener hears `Drawn`, `Failed`, `Refused` or an interruption last; once its job is dropped it hears
+    nothing.
     A host that has jobs and says nothing for `longest_silence` seconds hangs, and is killed.
     """
 
@@ -156,7 +157,7 @@ class EngineHost:
             case Started() | Progress():
                 if listener := self._listeners.get(event.id):
                     listener(event)
-            case Drawn() | Failed():
+            case Drawn() | Failed() | Refused():
                 if listener := self._listeners.pop(event.id, None):
                     listener(event)
             case _:  # Ready is known, Dropped is awaited by nobody

@@ -1,15 +1,26 @@
 """What one worker may hold: it claims tasks, gives back what it does not know of, and leaves."""
 
 from collections.abc import Container
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from tintype.domain.lifecycle import Status
 from tintype.domain.task import Lease, Task
+from tintype.moderation.policy import Policy
 from tintype.service import now
-from tintype.storage import tasks, workers
+from tintype.storage import moderation, tasks, workers
 from tintype.storage.database import Database
 from tintype.worker.recording import advance_all
+
+
+class Claimed(NamedTuple):
+    """A task that a worker has just claimed."""
+
+    stages: list[Task]
+    """It in every stage that it has reached: `task_preprocess_start` is last."""
+    policy: Policy
+    """What its project says of moderation."""
 
 
 class Leases:
@@ -23,14 +34,21 @@ class Leases:
         """To be called before the first claim."""
         await self._database.write(lambda connection: workers.register(connection, self._worker, now=now()))
 
-    async def claim(self, places: int) -> list[list[Task]]:
-        """At most so many tasks, each in every stage that it has reached: `task_preprocess_start` is last."""
+    async def claim(self, places: int) -> list[Claimed]:
+        """At most so many tasks."""
 
-        def claim(connection: Connection) -> list[list[Task]]:
+        def claim(connection: Connection) -> list[Claimed]:
             moment = now()
             claimed = tasks.claim(connection, worker=self._worker, places=places, now=moment)
+            policies = moderation.policies(connection, {task.project_id for task in claimed})
             moves = [(Status.PREPROCESS_START, moment)]
-            return [[task, *advance_all(connection, task.lease, moves)] for task in claimed]
+            return [
+                Claimed(
+                    stages=[task, *advance_all(connection, task.lease, moves)],
+                    policy=policies.get(task.project_id, Policy()),
+                )
+                for task in claimed
+            ]
 
         return await self._database.write(claim)
 

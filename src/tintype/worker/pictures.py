@@ -5,7 +5,7 @@ import structlog
 from tintype.domain.task import FAILURE, SUCCESS, File, Outcome, Task
 from tintype.domain.tokens import new_file_id, new_token
 from tintype.engine import protocol
-from tintype.engine.protocol import Drawn, Job
+from tintype.engine.protocol import Drawn, Job, Screen
 from tintype.storage.objects import Objects
 from tintype.worker.preparing import Prepared
 
@@ -17,7 +17,7 @@ def job_id(task: Task) -> str:
     return f"{task.id}.{task.attempt}"
 
 
-def job_of(task: Task, prepared: Prepared) -> Job:
+def job_of(task: Task, prepared: Prepared, *, screen: Screen) -> Job:
     """The attempt, as an engine understands it."""
     return protocol.job_of(
         prepared.inputs,
@@ -26,6 +26,7 @@ def job_of(task: Task, prepared: Prepared) -> Job:
         images=prepared.images,
         share=task.share,
         weight=task.weight,
+        screen=screen,
     )
 
 

@@ -9,7 +9,7 @@ import structlog
 
 from tintype.bus.protocol import KILL, WATCH, WORK, Bus
 from tintype.domain.errors import LeaseLost
-from tintype.domain.task import Lease, Task
+from tintype.domain.task import Lease
 from tintype.domain.tokens import new_token
 from tintype.storage.database import Database
 from tintype.storage.objects import Objects
@@ -19,7 +19,8 @@ from tintype.worker.drawing import Drawing
 from tintype.worker.engine_host import EngineHost, Interruption
 from tintype.worker.heartbeat import Heartbeat
 from tintype.worker.janitor import Janitor
-from tintype.worker.leases import Leases
+from tintype.worker.leases import Claimed, Leases
+from tintype.worker.moderating import Moderating
 from tintype.worker.preparing import Preparing
 from tintype.worker.presence import present
 from tintype.worker.recording import Recording
@@ -50,6 +51,7 @@ class Worker:
         objects: Objects,
         engines: Sequence[EngineHost],
         preparing: Preparing,
+        moderating: Moderating,
         locks: Path,
         grace: float = 30.0,
         heartbeat: float = 2.0,
@@ -61,6 +63,7 @@ class Worker:
         self._objects = objects
         self._engines = engines
         self._preparing = preparing
+        self._moderating = moderating
         self._locks = locks
         self._leases = Leases(database, worker=self.id)
         self._shutdown = Shutdown(grace=grace)
@@ -116,12 +119,12 @@ class Worker:
         ):
             while not self._shutdown.draining:
                 self._woken.clear()
-                for stages in await self._claim():
-                    drawings.create_task(self._draw(self._begin(stages)))
+                for claimed in await self._claim():
+                    drawings.create_task(self._draw(self._begin(claimed)))
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._woken.wait(), POLL)
 
-    async def _claim(self) -> list[list[Task]]:
+    async def _claim(self) -> list[Claimed]:
         """As many tasks as there are free places; none while there is no engine or no database."""
         in_doubt, self._in_doubt = self._in_doubt, False
         places = sum(engine.free_places for engine in self._engines)
@@ -134,14 +137,15 @@ class Worker:
             self._in_doubt = True
             return []
 
-    def _begin(self, stages: Sequence[Task]) -> Drawing:
+    def _begin(self, claimed: Claimed) -> Drawing:
         """The attempt, with a place on the engine that has most to spare."""
         engine = max(self._engines, key=lambda engine: engine.free_places)
         drawing = Drawing(
-            stages,
+            claimed,
             engine=engine,
             preparing=self._preparing,
-            recording=Recording(self._database, stages[-1].lease),
+            moderating=self._moderating,
+            recording=Recording(self._database, claimed.stages[-1].lease),
             bus=self._bus,
             objects=self._objects,
             audience=self._audience,

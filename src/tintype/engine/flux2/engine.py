@@ -25,7 +25,8 @@ from tintype.engine.images.encode import encode
 from tintype.engine.images.metadata import describe, digests_of
 from tintype.engine.images.preview import LONGEST_SIDE, encode_preview
 from tintype.engine.log import log
-from tintype.engine.protocol import Drawn, Failed, Job, JobEvent, Progress, Ready, Started
+from tintype.engine.protocol import Drawn, Failed, Job, JobEvent, Progress, Ready, Refused, Started
+from tintype.engine.screening import Screening
 
 
 class Flux2Engine:
@@ -39,6 +40,7 @@ class Flux2Engine:
         max_rows: int,
         max_tokens: int,
         versions: Mapping[str, str],
+        screening: Screening,
     ) -> None:
         """A forward pass has at most `max_rows` rows, and at most `max_tokens` tokens, if it can."""
         self._checkpoint = checkpoint
@@ -46,6 +48,7 @@ class Flux2Engine:
         self._max_rows = max_rows
         self._max_tokens = max_tokens
         self._versions = dict(versions)
+        self._screening = screening
         self._runs: dict[str, Run] = {}
         self._schedule = Schedule()
         self._batches: dict[Layout, Batch] = {}
@@ -118,13 +121,15 @@ class Flux2Engine:
         return partial(self._preview, stepped, run)
 
     @torch.inference_mode()
-    def finish(self, denoised: Denoised) -> Drawn | Failed:
+    def finish(self, denoised: Denoised) -> Drawn | Failed | Refused:
         job, canvases = denoised.job, self._checkpoint.canvases
         if not torch.isfinite(denoised.latents).all():
             return Failed(id=job.id, reason="The model produced values that are not numbers")
         canvas = canvases.choose(job.width, job.height)
         picture = self._checkpoint.decoder.decode(denoised.latents, canvas)
         picture = canvases.fit(picture, job.width, job.height)
+        if refused := self._screening.refused(job, "image", picture):
+            return refused
         metadata = describe(
             job,
             checkpoint=self._checkpoint.name,

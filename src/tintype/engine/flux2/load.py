@@ -9,6 +9,7 @@ from tintype.domain.errors import BadCheckpoint
 from tintype.engine.engine import Engine
 from tintype.engine.flux2.checkpoint import open_checkpoint
 from tintype.engine.flux2.engine import Flux2Engine
+from tintype.engine.screening import Screening
 
 _PLACES = 16
 _MAX_ROWS = 32
@@ -36,6 +37,7 @@ def load_engine(weights: str, *, device: str, threads: int, places: int) -> Engi
         max_rows=_MAX_ROWS,
         max_tokens=_CPU_TOKENS if on_cpu else _GPU_TOKENS,
         versions=_versions(),
+        screening=Screening(),
     )
 
 
