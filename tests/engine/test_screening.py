@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tintype.engine.engine import BadJob
-from tintype.engine.protocol import Refused, Screen
+from tintype.engine.engine import BadJob, PictureRefused
+from tintype.engine.flux2.engine import Flux2Engine
+from tintype.engine.images.metadata import digests_of
+from tintype.engine.process import HostProcess, start_host
+from tintype.engine.protocol import Drawn, Event, Failed, Refused, Screen, Started
 from tintype.engine.screening import SIDE, Screening
 
 from .jobs import job
+from .references import reference
 
 ORIGINAL = {
     "black": (0.024494, 0.022523, 0.950719, 0.001114, 0.001150),
@@ -92,3 +96,67 @@ def test_a_picture_that_cannot_be_looked_at_does_not_pass(tmp_path: Path) -> Non
 
     with pytest.raises(BadJob, match="could not be moderated"):
         blind.refused(job(screen=Screen(image={"sexual": 0.5})), "image", picture("black"))
+
+
+def test_a_reference_picture_is_refused_at_its_own_stage(screening: Screening) -> None:
+    asked = job(images=(reference(64, 64),), screen=Screen(input={"sexual": 0.0}))
+
+    with pytest.raises(PictureRefused) as refused:
+        screening.demand(asked, digests_of(asked))
+    assert refused.value.refused.stage == "input"
+    screening.demand(job(images=asked.images), digests_of(asked))
+    screening.demand(job(images=asked.images, screen=Screen(input={"sexual": 1.0})), digests_of(asked))
+
+
+async def until(host: HostProcess, *ends: type[Event], count: int) -> list[Event]:
+    events: list[Event] = []
+    async for event in host.events():
+        events.append(event)
+        count -= isinstance(event, ends)
+        if not count:
+            break
+    return events
+
+
+@pytest.mark.anyio
+async def test_a_refused_picture_never_leaves_the_host(klein: Path) -> None:
+    forbidden = Screen(input={"sexual": 0.0}, image={"sexual": 0.0})
+
+    async with start_host(weights=str(klein), device="cpu", threads=1) as host:
+        await host.send(job(id="hidden", screen=forbidden))
+        await host.send(job(id="unread", images=(reference(64, 64),), screen=forbidden))
+        await host.send(job(id="shown", screen=Screen(image={"sexual": 1.0})))
+        events = await until(host, Drawn, Failed, Refused, count=3)
+
+    assert {event.id: event.stage for event in events if isinstance(event, Refused)} == {
+        "hidden": "image",
+        "unread": "input",
+    }
+    assert [event.id for event in events if isinstance(event, Drawn)] == ["shown"]
+    assert {event.id for event in events if isinstance(event, Started)} == {"hidden", "shown"}
+
+
+def test_what_would_be_refused_is_not_previewed(engine: Flux2Engine) -> None:
+    engine.admit(job(id="hidden", screen=Screen(image={"sexual": 0.0})))
+    engine.admit(job(id="shown", screen=Screen(image={"sexual": 1.0})))
+    engine.step()
+
+    hidden, shown = (engine.sketch(job_id) for job_id in ("hidden", "shown"))
+
+    assert hidden is not None
+    assert shown is not None
+    assert hidden() is None
+    assert shown() is not None
+
+
+@pytest.mark.anyio
+async def test_an_engine_without_pictures_of_its_own_looks_at_those_it_is_given() -> None:
+    asked = job(images=(reference(64, 64),), screen=Screen(input={"sexual": 0.0}, image={"sexual": 0.0}))
+
+    async with start_host(weights="blank:") as host:
+        await host.send(asked)
+        await host.send(job(id="none", screen=asked.screen))
+        events = await until(host, Drawn, Failed, Refused, count=2)
+
+    assert {event.id for event in events if isinstance(event, Refused)} == {asked.id}
+    assert {event.id for event in events if isinstance(event, Drawn)} == {"none"}

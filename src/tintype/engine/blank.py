@@ -2,8 +2,8 @@
 
 For measuring everything around the engine (`--weights blank:`). It speaks the same protocol, and its
 pictures carry the same metadata as drawn ones, so that nothing around it can tell, but it is no model
-and never stands in for one. They show nothing, so they
-are not moderated. Imports no tensor library.
+and never stands in for one. They show nothing, so they are not moderated; reference pictures are.
+Imports no tensor library.
 """
 
 import functools
@@ -11,6 +11,7 @@ import io
 import time
 import zlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import tintype
 from tintype.engine.engine import NO_REFERENCES, Denoised, References, check, reading
@@ -19,6 +20,9 @@ from tintype.engine.images.png import png
 from tintype.engine.images.preview import encode_preview, preview_size
 from tintype.engine.images.reading import read_picture
 from tintype.engine.protocol import Drawn, Failed, Job, JobEvent, Progress, Ready, Started
+
+if TYPE_CHECKING:
+    from tintype.engine.screening import Screening
 
 NAME = "blank"
 _GREY = 0xEE
@@ -45,7 +49,16 @@ class BlankEngine:
         for number, file in enumerate(job.images, start=1):
             with reading(number):
                 read_picture(file)
-        return References(digests=digests_of(job))
+        digests = digests_of(job)
+        if job.images and job.screen.input:
+            self._screening.demand(job, digests)
+        return References(digests=digests)
+
+    @functools.cached_property
+    def _screening(self) -> "Screening":
+        from tintype.engine.screening import Screening
+
+        return Screening()
 
     def admit(self, job: Job, references: References = NO_REFERENCES) -> None:
         check(job)

@@ -77,9 +77,9 @@ class Engine(Protocol):
         """The job leaves before the next step; False if no such job waits for a step."""
         ...
 
-    def sketch(self, job_id: str) -> bytes | Callable[[], bytes] | None:
+    def sketch(self, job_id: str) -> bytes | Callable[[], bytes | None] | None:
         """A preview of the job after the step it has just done: the JPEG, or what makes it, to be called
-        on another thread, or None if there is nothing to show."""
+        on another thread, or None if there is nothing to show, or nothing that may be shown."""
         ...
 
     def finish(self, denoised: Denoised) -> Drawn | Failed | Refused:
@@ -89,6 +89,14 @@ class Engine(Protocol):
 
 class BadJob(ValueError):
     """A job that cannot be drawn; the message says why."""
+
+
+class PictureRefused(BadJob):
+    """A reference picture has what the job's `screen` refuses."""
+
+    def __init__(self, refused: Refused) -> None:
+        self.refused = refused
+        super().__init__(f"A reference picture is refused: {refused.category}")
 
 
 @contextmanager

@@ -81,20 +81,20 @@ class Previewing:
         watch.due = now + PACE
         return True
 
-    def _sketch(self, job_id: str) -> bytes | Callable[[], bytes] | None:
+    def _sketch(self, job_id: str) -> bytes | Callable[[], bytes | None] | None:
         try:
             return self._engine.sketch(job_id)
         except Exception:
             log("no preview", job=job_id, traceback=traceback.format_exc())
             return None
 
-    def _make(self, job_id: str, draw: Callable[[], bytes]) -> None:
+    def _make(self, job_id: str, draw: Callable[[], bytes | None]) -> None:
         begun = time.monotonic()
         try:
             preview = draw()
             with self._lock:
                 watch = self._watched.get(job_id)
-                if watch is not None and watch.latest is not None:
+                if preview is not None and watch is not None and watch.latest is not None:
                     self._post(replace(watch.latest, preview=preview))
         except Exception:
             log("no preview", job=job_id, traceback=traceback.format_exc())

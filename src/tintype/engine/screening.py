@@ -4,9 +4,10 @@ Knows pixels and thresholds; nothing of levels, policies or tasks. The classifie
 picture that is looked at, and runs on one thread.
 """
 
+import math
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,16 @@ import numpy as np
 from PIL import Image
 
 import tintype
-from tintype.engine.engine import BadJob
+from tintype.engine.engine import BadJob, PictureRefused, reading
 from tintype.engine.images.encode import Pixels
+from tintype.engine.images.reading import read_picture
 from tintype.engine.log import log
 from tintype.engine.protocol import Job, Refused, Stage
 
 CLASSIFIER = Path(tintype.__file__).parent / "models" / "moderation" / "classifier.onnx"
 SIDE = 224
+REMEMBERED = 4096
+"""Reference pictures of which the scores are kept."""
 CLASSES = ("drawing", "hentai", "neutral", "porn", "sexy")
 """In the order of the classifier's outputs."""
 CATEGORIES: Mapping[str, frozenset[str]] = {
@@ -37,6 +41,7 @@ class Screening:
         self._classifier = classifier
         self._lock = threading.Lock()
         self._session: Any = None
+        self._seen: dict[str, dict[str, float]] = {}
 
     def refused(self, job: Job, stage: Stage, picture: Pixels) -> Refused | None:
         """The job's end if the picture has what the job does not allow at this stage.
@@ -46,12 +51,22 @@ class Screening:
         allowed = job.screen.image if stage == "image" else job.screen.input
         if not allowed:
             return None
-        scores = self.scores(picture)
-        too_much = {name: score for name, score in scores.items() if score >= allowed.get(name, np.inf)}
-        if not too_much:
-            return None
-        gravest = min(too_much, key=list(CATEGORIES).index)
-        return Refused(id=job.id, stage=stage, category=gravest, score=too_much[gravest])
+        return _judged(job, stage, self.scores(picture), allowed)
+
+    def demand(self, job: Job, digests: Sequence[str]) -> None:
+        """Raises `PictureRefused` if the job does not allow one of its reference pictures, `BadJob` if one
+        cannot be read. What was seen in a picture is remembered by its digest."""
+        if not job.screen.input:
+            return
+        for number, (file, digest) in enumerate(zip(job.images, digests, strict=True), start=1):
+            with self._lock:
+                scores = self._seen.get(digest)
+            if scores is None:
+                with reading(number):
+                    scores = self.scores(np.asarray(read_picture(file)))
+                self._remember(digest, scores)
+            if refused := _judged(job, "input", scores, job.screen.input):
+                raise PictureRefused(refused)
 
     def scores(self, picture: Pixels) -> dict[str, float]:
         """Each category's score, 0..1."""
@@ -64,6 +79,12 @@ class Screening:
         (found,) = self._loaded().run(["scores"], {"pixels": np.asarray(small)[None]})
         return [float(probability) for probability in found[0]]
 
+    def _remember(self, digest: str, scores: dict[str, float]) -> None:
+        with self._lock:
+            self._seen[digest] = scores
+            while len(self._seen) > REMEMBERED:
+                del self._seen[next(iter(self._seen))]
+
     def _loaded(self) -> Any:
         with self._lock:
             if self._session is None:
@@ -73,6 +94,16 @@ class Screening:
                     log("no classifier", path=self._classifier, traceback=traceback.format_exc())
                     raise BadJob("The picture could not be moderated: there is no classifier.") from error
             return self._session
+
+
+def _judged(
+    job: Job, stage: Stage, scores: Mapping[str, float], allowed: Mapping[str, float]
+) -> Refused | None:
+    too_much = {name: score for name, score in scores.items() if score >= allowed.get(name, math.inf)}
+    if not too_much:
+        return None
+    gravest = min(too_much, key=list(CATEGORIES).index)
+    return Refused(id=job.id, stage=stage, category=gravest, score=too_much[gravest])
 
 
 def _load(path: Path) -> Any:

@@ -3,7 +3,15 @@
 import traceback
 from collections.abc import Callable
 
-from tintype.engine.engine import NO_REFERENCES, BadJob, Denoised, Engine, References, reason_of
+from tintype.engine.engine import (
+    NO_REFERENCES,
+    BadJob,
+    Denoised,
+    Engine,
+    PictureRefused,
+    References,
+    reason_of,
+)
 from tintype.engine.finishing import Finishing
 from tintype.engine.log import log
 from tintype.engine.pipes import Inbox
@@ -74,6 +82,10 @@ class Serving:
                 self._post(event)
 
     def _admit(self, job: Job, references: References | Exception) -> None:
+        if isinstance(references, PictureRefused):
+            self._previewing.leave(job.id)
+            self._post(references.refused)
+            return
         if isinstance(references, Exception):
             self._fail(job.id, reason_of(references))
             return

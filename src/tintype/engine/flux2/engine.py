@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
+import numpy as np
 import torch
 
 from tintype.engine.engine import NO_REFERENCES, BadJob, Denoised, References, check, reason_of
@@ -82,6 +83,7 @@ class Flux2Engine:
         if len(job.images) > most:
             raise BadJob(f"{len(job.images)} reference pictures, but this checkpoint takes {most} at most")
         digests = digests_of(job)
+        self._screening.demand(job, digests)
         return References(digests, encoded=self._checkpoint.references.encode(job.images, digests))
 
     def admit(self, job: Job, references: References = NO_REFERENCES) -> None:
@@ -113,7 +115,7 @@ class Flux2Engine:
         failed = self._forward(runs)
         return [*events, *self._proceed(runs, failed)]
 
-    def sketch(self, job_id: str) -> Callable[[], bytes] | None:
+    def sketch(self, job_id: str) -> Callable[[], bytes | None] | None:
         run = self._runs.get(job_id)
         stepped = next((stepped for stepped in self._stepped if run in stepped.runs), None)
         if run is None or stepped is None:
@@ -146,10 +148,11 @@ class Flux2Engine:
         )
 
     @torch.inference_mode()
-    def _preview(self, stepped: Stepped, run: Run) -> bytes:
+    def _preview(self, stepped: Stepped, run: Run) -> bytes | None:
         canvases, job = self._checkpoint.canvases, run.job
         picture = self._checkpoint.decoder.preview(stepped.clean(run), run.layout.drawn, LONGEST_SIDE)
-        return encode_preview(canvases.preview(picture, job.width, job.height))
+        shown = canvases.preview(picture, job.width, job.height)
+        return None if self._screening.refused(job, "image", np.asarray(shown)) else encode_preview(shown)
 
     def _new_run(self, job: Job, references: References) -> Run:
         checkpoint = self._checkpoint
