@@ -11,6 +11,7 @@ from tintype.moderation.prompts import PromptGate
 from tintype.moderation.trie import Node
 
 HERE = Path(__file__).parent
+DOCUMENT = (HERE.parents[1] / "docs" / "moderation.md").read_text("utf-8")
 LONG = 2**17
 
 
@@ -22,16 +23,26 @@ def lines(name: str) -> list[str]:
 REFUSED = [tuple(part.strip() for part in line.split("|")) for line in lines("refused.txt")]
 
 
-@pytest.mark.parametrize("level", [0, 1, 2])
-def test_benign_prompts_pass_even_at_the_strictest_levels(
+def test_no_benign_prompt_is_refused_by_default(gate: PromptGate, levels: Levels) -> None:
+    benign = lines("benign.txt")
+
+    refused = {prompt: gate.judge(prompt, levels.of("prompt", 2)) for prompt in benign}
+
+    assert len(benign) >= 300
+    assert {prompt: str(refusal) for prompt, refusal in refused.items() if refusal} == {}
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_the_strictest_levels_refuse_as_many_benign_prompts_as_is_documented(
     gate: PromptGate, levels: Levels, level: int
 ) -> None:
     benign = lines("benign.txt")
 
-    refused = {prompt: gate.judge(prompt, levels.of("prompt", level)) for prompt in benign}
+    refused = [prompt for prompt in benign if gate.judge(prompt, levels.of("prompt", level))]
 
-    assert len(benign) >= 300
-    assert {prompt: str(refusal) for prompt, refusal in refused.items() if refusal} == {}
+    assert f"| {len(benign)} benign prompts of the tests | " in DOCUMENT
+    row = DOCUMENT.split("benign prompts of the tests | ")[1].split("\n")[0]
+    assert [cell.strip() for cell in row.split("|")][level] == str(len(refused))
 
 
 @pytest.mark.parametrize(("category", "highest", "prompt"), REFUSED)

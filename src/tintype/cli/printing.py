@@ -32,8 +32,9 @@ def print_json(value: object) -> None:
     typer.echo(msgspec.json.encode(value).decode())
 
 
-def project_fields(project: "Project") -> dict[str, Any]:
-    """A project without its secret."""
+def project_fields(project: "Project", *, moderation: object = None) -> dict[str, Any]:
+    """A project without its secret, and with its moderation policy where that is known."""
+    said = {} if moderation is None else {"moderation": str(moderation)}
     return {
         "id": project.id,
         "name": project.name,
@@ -45,6 +46,7 @@ def project_fields(project: "Project") -> dict[str, Any]:
         "allowed_addresses": list(project.allowed_addresses),
         "suspended": project.suspended,
         **guard_fields(project),
+        **said,
     }
 
 

@@ -83,9 +83,10 @@ def _find(name: str) -> dict[str, Any]:
 
 
 def _with_secrets(connection: "Connection", vault: "Vault", project: "Project", now: int) -> dict[str, Any]:
-    from tintype.storage import callback_secrets, projects
+    from tintype.storage import callback_secrets, moderation, projects
 
-    return project_fields(project) | {
+    policy = moderation.policy_of(connection, project.id)
+    return project_fields(project, moderation=policy) | {
         "secret": projects.secret_of(connection, vault, project.id) or "",
         "callback_secret": callback_secrets.current(connection, vault, project.id, now=now),
     }

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from tintype.domain.project import Project
+    from tintype.moderation.policy import Policy
     from tintype.storage.vault import Vault
 
 Name = Annotated[str, typer.Argument(metavar="NAME|ID", help="The project's name or id.")]
@@ -53,6 +54,14 @@ def change(
             metavar="ADDRESS|any", help="Who may ask: addresses and networks, in place of the old list."
         ),
     ] = None,
+    moderation: Annotated[
+        str | None,
+        typer.Option(
+            metavar="POLICY",
+            help="How it is moderated: default (as the server), off, 0 to 6, or such for single gates: "
+            "prompt=off,input=2,image=6.",
+        ),
+    ] = None,
     strict: Strict = None,
     request_signature: Signature = None,
     rate_run: RunRate = None,
@@ -60,6 +69,8 @@ def change(
     as_json: Json = False,
 ) -> None:
     """Change a project; what is not given stays as it is."""
+    from tintype.moderation.policy import read_policy
+
     changes: dict[str, Any] = {}
     if name is not None:
         changes["name"] = name
@@ -72,9 +83,10 @@ def change(
     guards = asked_guards(
         strict=strict, request_signature=request_signature, rate_run=rate_run, rate_upload=rate_upload
     )
-    if not changes and not guards:
+    policy = None if moderation is None else read_policy(moderation)
+    if not changes and not guards and policy is None:
         raise Stop("nothing to change; `tintype project set --help` shows what can be")
-    _change(project, as_json=as_json, guards=guards, **changes)
+    _change(project, as_json=as_json, guards=guards, policy=policy, **changes)
 
 
 def suspend(project: Name, as_json: Json = False) -> None:
@@ -130,12 +142,23 @@ def rotate_callback_secret(project: Name, overlap: Overlap = "24h", as_json: Jso
     _print_rotated(_with_project(project, rotate), what="callback secret", overlap=seconds, as_json=as_json)
 
 
-def _change(project: str, *, as_json: bool, guards: Mapping[str, Any] | None = None, **changes: Any) -> None:
+def _change(
+    project: str,
+    *,
+    as_json: bool,
+    guards: Mapping[str, Any] | None = None,
+    policy: "Policy | None" = None,
+    **changes: Any,
+) -> None:
+    from tintype.storage import moderation
     from tintype.storage.project_changes import change_project
 
     def change(connection: "Connection", _: "Vault", found: "Project", now: int) -> dict[str, Any]:
         changed = change_project(connection, found, **changes)
-        return project_fields(guard(connection, changed, guards or {}))
+        changed = guard(connection, changed, guards or {})
+        if policy is not None:
+            moderation.set_policy(connection, found.id, policy)
+        return project_fields(changed, moderation=moderation.policy_of(connection, found.id))
 
     print_fields(_with_project(project, change), as_json=as_json)
 
