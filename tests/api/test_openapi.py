@@ -21,6 +21,7 @@ from tintype.api.app import create_app
 from tintype.api.openapi import shapes
 from tintype.api.openapi.document import message, openapi
 from tintype.api.openapi.operations import OPERATIONS, Authority
+from tintype.api.openapi.page import page
 from tintype.domain import errors
 from tintype.domain.catalogue import Catalogue, load_catalogue
 
@@ -243,9 +244,7 @@ def test_the_page_shows_every_call(wire: Wire, document: dict[str, Any]) -> None
 
 
 def test_what_a_page_of_a_model_says_is_shown_as_text(tmp_path: Path) -> None:
-    from tintype.api.openapi.page import page
-
-    toml = (HERE / "studio.toml").read_text("utf-8").replace("Posters, quickly", "<img src=x onerror=1>`")
+    toml = (HERE / "studio.toml").read_text("utf-8").replace("Posters, quickly", "`<img src=x onerror=1>`")
     (tmp_path / "studio.toml").write_text(toml, "utf-8")
     catalogue: Catalogue = load_catalogue(tmp_path)
 

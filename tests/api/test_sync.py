@@ -14,7 +14,7 @@ from api.events import SYNC
 from api.played import Played
 from api.raw import line_to, request
 from api.wire import MODEL, RUN, Caller, Wire, start_wire
-from serving import Server, until
+from serving import Server, start_server, until
 from tintype.api import event_stream
 from tintype.domain.lifecycle import Status
 from tintype.domain.rate import Limited, read_rate
@@ -128,6 +128,18 @@ def test_a_process_that_stops_lets_go_of_those_who_wait(tmp_path: Path, threads:
         wire.stop_waiting()
 
         assert answer.result(5).json()["tasklist"][0]["status"] == "task_queue"
+
+
+def test_a_server_that_stops_answers_those_who_wait(tmp_path: Path, threads: ThreadPoolExecutor) -> None:
+    with start_server(tmp_path / "data", weights="blank:", grace=0.2) as server:
+        server.freeze_engine()
+        answer = threads.submit(server.post, f"/v1/Run/{MODEL}/sync", {"prompt": "x"})
+        until(lambda: server.client.list().tasks, within=10, what="the task")
+
+        assert server.stop() == 0
+
+        told = answer.result(5)
+        assert (told.status_code, told.json()["tasklist"][0]["status"]) == (200, "task_queue")
 
 
 def test_one_idempotency_key_is_one_task_here_and_in_run(

@@ -3,9 +3,11 @@
 import msgspec
 import pytest
 
-from conformance.storekeeper import CPS, Storekeeper, failure, picture, success
+from conformance.storekeeper import CPS, DAWN, Storekeeper, failure, picture, success
+from tintype.domain.errors import InsufficientBalance
 from tintype.domain.money import PICODOLLARS
 from tintype.domain.tariff import TIER, Charge, Method
+from tintype.storage import wallet
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 
@@ -46,3 +48,19 @@ async def test_a_handed_back_task_keeps_its_charge(store: Storekeeper) -> None:
 
     (again,) = await store.claim()
     assert again.charge == PER_PIXEL
+
+
+async def test_what_a_run_will_cost_by_its_charge_is_put_aside_and_paid(store: Storekeeper) -> None:
+    account = store.project.account.id
+    paying = {"paying_account_id": account, "charge": PER_RUN, "expected_charge": 3 * PICODOLLARS}
+    await store.database.write(lambda c: wallet.top_up(c, account, 5 * PICODOLLARS, now=DAWN))
+    with pytest.raises(InsufficientBalance):
+        await store.submit(**{**paying, "expected_charge": 6 * PICODOLLARS})
+
+    task = await store.claimed(**paying)
+    held = await store.database.read(lambda c: wallet.wallet_of(c, account))
+    await store.finish(task.lease)
+
+    paid = await store.database.read(lambda c: wallet.wallet_of(c, account))
+    assert (held.balance, held.reserved) == (5 * PICODOLLARS, 3 * PICODOLLARS)
+    assert (paid.balance, paid.reserved) == (2 * PICODOLLARS, 0)

@@ -11,8 +11,7 @@ RUN: dict[str, Any] = {
     "safetyTolerance": 2,
     "seed": 123,
     "outputFormat": "png",
-    "callbackUrl": "You can provide a callback URL; Wiro will send a POST request to it when the task is "
-    "completed.",
+    "callbackUrl": "https://example.org/drawn",
 }
 TOKEN = "eDcCm5yyUfIvMFspTwww49OUfgXkQt"
 ACCEPTED: dict[str, Any] = {"errors": [], "taskid": "2221", "socketaccesstoken": TOKEN, "result": True}
