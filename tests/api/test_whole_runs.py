@@ -12,6 +12,7 @@ from PIL import Image
 
 from api import commands
 from api.bash import NO_CREDENTIALS, bash, prepared
+from files import picture
 from serving import MODEL, Server, until
 from tintype.domain.lifecycle import Status
 
@@ -171,3 +172,23 @@ def test_a_server_that_only_speaks_never_loads_an_engine(tmp_path: Path) -> None
 @pytest.mark.parametrize("path", ["/livez", "/readyz"])
 def test_a_started_server_lives_and_is_ready(plain_server: Server, path: str) -> None:
     assert plain_server.get(path).status_code == 200
+
+
+def test_the_second_model_draws_like_the_first_and_pictures_of_others_change_what_it_draws(
+    server: Server,
+) -> None:
+    asked = {"prompt": "a red kite", "width": 64, "height": 64, "steps": 4}
+    second = MODEL.removesuffix("-t2i")
+    like = picture("PNG", size=(96, 96), colour="green")
+
+    drawn = [
+        server.client.draw(MODEL, **asked),
+        server.client.draw(second, **asked),
+        server.client.draw(second, **asked, inputImage=[like]),
+    ]
+
+    assert [task.debug_error for task in drawn] == ["", "", ""]
+    first, alone, after = (Image.open(io.BytesIO(server.client.download(task.output))) for task in drawn)
+    assert first.tobytes() == alone.tobytes()
+    assert after.size == first.size
+    assert after.tobytes() != first.tobytes()

@@ -8,6 +8,7 @@ import msgspec
 from tintype.domain.catalogue import Model
 from tintype.domain.task import CallbackOrder, Task
 from tintype.domain.task_object import envelope, page_fields, task_fields
+from tintype.domain.urls import is_web_url
 
 BAD_CALLBACK = "callbackUrl is not an absolute http(s) URL; no callback will be sent."
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -87,13 +88,7 @@ def callback_body(task: Task, order: CallbackOrder) -> bytes:
 
 def is_callback_url(text: str) -> bool:
     """Whether a callback can be sent there: an absolute http(s) URL with a host."""
-    if any(character.isspace() or character < " " or character == "\x7f" for character in text):
-        return False
-    try:
-        parts = urlsplit(text)
-        return parts.scheme in DEFAULT_PORTS and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
+    return is_web_url(text)
 
 
 def host_of(url: str) -> str:

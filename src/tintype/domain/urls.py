@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 def is_web_url(text: str) -> bool:
     """Whether the text is an absolute http(s) URL with a host."""
-    if any(character.isspace() or character < " " for character in text):
+    if any(character.isspace() or character < " " or character == "\x7f" for character in text):
         return False
     try:
         parts = urlsplit(text)
