@@ -65,9 +65,9 @@ def drawn(prompts: Sequence[str], *, steps: int) -> list[Pixels]:
     from tintype.engine.flux2.load import load_engine
 
     engine = load_engine(str(EMBEDDED_CHECKPOINT), device="cpu", threads=1, places=0)
-    pictures: list[Pixels] = []
+    pictures: dict[str, Pixels] = {}
     screening = engine._screening  # type: ignore[attr-defined]
-    screening.refused = lambda job, stage, picture: pictures.append(picture)
+    screening.refused = lambda job, stage, picture: pictures.update({job.id: picture})
     for start in range(0, len(prompts), 16):
         for place, prompt in enumerate(prompts[start : start + 16], start=start):
             engine.admit(
@@ -79,10 +79,10 @@ def drawn(prompts: Sequence[str], *, steps: int) -> list[Pixels]:
             for event in engine.step():
                 if isinstance(event, Denoised):
                     engine.finish(event)
-    return pictures
+    return [pictures[str(place)] for place in range(len(prompts))]
 
 
-def look(levels: Levels, pictures: Sequence[Pixels]) -> None:
+def look(levels: Levels, prompts: Sequence[str], pictures: Sequence[Pixels]) -> None:
     """How the scores lie, how many pictures each level refuses, and how long a look takes."""
     screening = Screening()
     screening.look(pictures[0])
@@ -94,7 +94,10 @@ def look(levels: Levels, pictures: Sequence[Pixels]) -> None:
     for category in CATEGORIES:
         values = [each[category] for each in scores]
         listed = ", ".join(f"{quantile:.0%}: {np.quantile(values, quantile):.3f}" for quantile in QUANTILES)
-        print(f"  {category}: {listed}")
+        highest = sorted(zip(values, prompts, strict=True), reverse=True)[:4]
+        print(
+            f"  {category}: {listed}", *(f"{value:.3f} {prompt}" for value, prompt in highest), sep="\n      "
+        )
     for level in LEVELS:
         thresholds = levels.of("image", level)
         refused = sum(any(each[name] >= limit for name, limit in thresholds.items()) for each in scores)
@@ -117,7 +120,7 @@ def main() -> None:
     if options.pictures:
         chosen = [labels[place * len(labels) // options.pictures] for place in range(options.pictures)]
         print(f"pictures that the checkpoint drew of {len(chosen)} things")
-        look(levels, drawn(chosen, steps=options.steps))
+        look(levels, chosen, drawn(chosen, steps=options.steps))
 
 
 if __name__ == "__main__":
