@@ -7,10 +7,11 @@ from tintype.domain.callback import Callback
 from tintype.domain.money import MICROSECONDS
 
 GROWTH = 2.5
-"""By how much each pause is longer than the one before: twelve attempts in 22 hours from 5 s on."""
+"""By how much each pause is longer than the one before: some thirteen attempts in a day from 5 s on."""
 SPREAD = 0.2
 """Part by which a pause may be shorter or longer, so that what failed together comes back apart."""
 LONGEST = 24 * 60 * 60 * MICROSECONDS
+"""How long after the first attempt the last one is made."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,9 +25,9 @@ class Schedule:
 
         Moments are in microseconds since the epoch.
         """
+        last = callback.begun + LONGEST
         pause = self.pause(callback.tries) * random.uniform(1 - SPREAD, 1 + SPREAD)
-        moment = now + round(pause * MICROSECONDS)
-        return moment if moment <= callback.begun + LONGEST else None
+        return min(now + round(pause * MICROSECONDS), last) if now < last else None
 
     def pause(self, tries: int) -> float:
         """Seconds between a try, counted from 1, and the next; give or take SPREAD."""
