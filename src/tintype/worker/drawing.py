@@ -146,7 +146,8 @@ class Drawing:
         if not self._moves and not self._untold:
             return await self._heard.get()
         try:
-            return await asyncio.wait_for(self._heard.get(), GATHER if self._moves else 0)
+            async with asyncio.timeout(GATHER if self._moves else 0):
+                return await self._heard.get()
         except TimeoutError:
             return None
 

@@ -122,7 +122,8 @@ class Worker:
                 for claimed in await self._claim():
                     drawings.create_task(self._draw(self._begin(claimed)))
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), POLL)
+                    async with asyncio.timeout(POLL):  # wait_for of Python 3.11 can swallow a cancellation
+                        await self._woken.wait()
 
     async def _claim(self) -> list[Claimed]:
         """As many tasks as there are free places; none while there is no engine or no database."""
