@@ -152,6 +152,10 @@ def endpoint() -> Iterator[str]:
     server.stop()
 
 
+BUCKET = "uploads-and-outputs"
+"""Its own: all S3 servers of one test process share their buckets."""
+
+
 @pytest.fixture
 def bucket(endpoint: str) -> Any:
     client = boto3.client(
@@ -162,13 +166,13 @@ def bucket(endpoint: str) -> Any:
         aws_secret_access_key="test",
         config=Config(retries={"max_attempts": 1}),
     )
-    client.create_bucket(Bucket="pictures")
+    client.create_bucket(Bucket=BUCKET)
     return client
 
 
 def test_with_a_bucket_files_go_in_and_come_back(tmp_path: Path, endpoint: str, bucket: Any) -> None:
     settings = {
-        "files_url": "s3://pictures/tintype",
+        "files_url": f"s3://{BUCKET}/tintype",
         "s3_endpoint": endpoint,
         "s3_region": "us-east-1",
         "s3_access_key_id": "test",
@@ -197,11 +201,11 @@ def test_with_a_bucket_files_go_in_and_come_back(tmp_path: Path, endpoint: str, 
         assert sorted(rooms) == ["inputs", "inputs", "outputs", "uploads"]
         server.client.delete_files(task)
         assert [key.split("/")[1] for key in keys(bucket)] == ["uploads"]
-    assert bucket.list_multipart_uploads(Bucket="pictures").get("Uploads", []) == []
+    assert bucket.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []) == []
 
 
 def keys(bucket: Any) -> list[str]:
-    return [entry["Key"] for entry in bucket.list_objects_v2(Bucket="pictures").get("Contents", [])]
+    return [entry["Key"] for entry in bucket.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
 
 
 def test_a_signal_during_an_upload_lets_it_finish(tmp_path: Path) -> None:
