@@ -2,8 +2,8 @@
 
 import pytest
 
+from tintype.domain.prompt import LONGEST_READ
 from tintype.engine.flux2.engine import Flux2Engine
-from tintype.engine.flux2.text import LONGEST_TEXT
 
 from .drawing import draw
 from .jobs import job
@@ -41,9 +41,9 @@ def test_only_the_beginning_of_an_endless_prompt_is_looked_at(
         text, "_tokenize", lambda prompt: (tokenized.append(len(prompt)), tokenize(prompt))[1]
     )
     endless = "two cats " * 500_000
-    long = ("two cats " * 8_000)[:LONGEST_TEXT]
+    long = ("two cats " * 8_000)[:LONGEST_READ]
 
     embeddings = [text.embed(prompt) for prompt in (endless, long)]
 
-    assert tokenized == [LONGEST_TEXT]
+    assert tokenized == [LONGEST_READ]
     assert embeddings[0] is embeddings[1]

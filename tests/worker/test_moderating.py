@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tintype.domain.lifecycle import Status
+from tintype.domain.prompt import LONGEST_READ
 from tintype.domain.task import FAILURE, Task
 from tintype.moderation.policy import read_policy
 from tintype.storage import moderation
@@ -103,12 +104,20 @@ async def test_an_operators_own_terms_count(workshop: Workshop, tmp_path: Path) 
     assert_refused(refused, "Request moderated (stage: prompt, category: illegal, score: 0.80)")
 
 
-async def test_a_very_long_prompt_is_read_to_its_end(workshop: Workshop) -> None:
-    task = await workshop.run("a quiet lake between mountains, " * 20_000 + "with a beheaded man")
+async def test_a_very_long_prompt_is_read_as_far_as_it_is_drawn(workshop: Workshop) -> None:
+    last_words = " with a beheaded man"
+    lake = "lake " * (LONGEST_READ // 5)
+    task = await workshop.run(lake[: LONGEST_READ - len(last_words)] + last_words + " asleep" * 10_000)
 
     refused = await ended(workshop, task)
 
     assert_refused(refused, "Request moderated (stage: prompt, category: violence, score: 0.96)")
+
+
+async def test_what_no_engine_reads_is_not_judged(workshop: Workshop) -> None:
+    task = await workshop.run("lake " * (LONGEST_READ // 5 + 1) + "with a beheaded man")
+
+    assert (await ended(workshop, task)).succeeded
 
 
 async def test_a_refusal_stands_before_any_other_note(workshop: Workshop) -> None:

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from tintype.domain.prompt import LONGEST_READ
 from tintype.engine.protocol import Refused, Screen
 from tintype.moderation.levels import Levels
 from tintype.moderation.policy import Policy
@@ -16,6 +18,8 @@ DEFAULT_TOLERANCE = 2
 """Of models whose page has no safetyTolerance."""
 QUICK = 10_000
 """Characters that are read in a few milliseconds; a longer prompt is read beside everything else."""
+READERS = 1
+"""Threads that read long prompts. They are no others', which so never wait for them."""
 
 
 class Moderating:
@@ -25,14 +29,16 @@ class Moderating:
         self._gate = gate
         self._levels = levels
         self._policy = policy
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="moderation")
 
     async def judge(self, inputs: Inputs, policy: Policy) -> Refusal | None:
-        """Why the prompt is refused; None if it is not."""
-        prompt = inputs["prompt"]
+        """Why the prompt is refused, as far as an engine reads it; None if it is not."""
+        prompt = inputs["prompt"][:LONGEST_READ]
         thresholds = self._levels.judging("prompt", policy.over(self._policy), _asked(inputs))
         if len(prompt) <= QUICK:
             return self._gate.judge(prompt, thresholds)
-        return await asyncio.to_thread(self._gate.judge, prompt, thresholds)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers, self._gate.judge, prompt, thresholds)
 
     def screen(self, inputs: Inputs, policy: Policy) -> Screen:
         """What the engine is to refuse of the pictures."""

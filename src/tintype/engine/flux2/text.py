@@ -10,15 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tintype.domain.prompt import LONGEST_READ
 from tintype.engine.flux2.remembered import Remembered
 from tintype.engine.flux2.sidecar import Text
 
 Tokenize = Callable[[str], Mapping[str, Tensor]]
 
 CACHE_BYTES = 256 * 2**20
-LONGEST_TEXT = 2**16
-"""Characters of a prompt that are looked at: 128 for each token of the longest FLUX.2 prompt, of which
-usual text takes 4. What comes after them would be cut off anyway, but only after it had been split."""
 
 
 class TextEncoder:
@@ -38,7 +36,7 @@ class TextEncoder:
         """(length, dimensions), in the encoder's dtype and on its device; remembered by prompt."""
         if not prompt:
             return self.empty
-        prompt = prompt[:LONGEST_TEXT]
+        prompt = prompt[:LONGEST_READ]  # the rest would be cut off, too, but only after it had been split
         return self._remembered.get(prompt, lambda: self._encode(prompt))
 
     @torch.inference_mode()
