@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFile
 
-from tintype.engine.images.reading import MOST_PIXELS, UnusablePicture, read_picture
+from tintype.engine.images.reading import MOST_PIXELS, UnusablePicture, read_picture, size_of
 
 from .references import file, picture
 
@@ -53,7 +53,7 @@ def test_every_kind_of_pixel_becomes_rgb(mode: str, file_format: str) -> None:
 
 @pytest.mark.parametrize("file_format", ["PNG", "TIFF"])
 def test_deep_greys_keep_their_tones(file_format: str) -> None:
-    ramp = np.linspace(0, 65535, 96).astype(np.uint16)[None].repeat(64, axis=0)
+    ramp = np.arange(2**16, dtype=np.uint16).reshape(256, 256)
 
     read = read_picture(file(Image.fromarray(ramp), file_format))
 
@@ -165,3 +165,20 @@ def test_the_largest_picture_is_read_by_its_size_before_its_pixels() -> None:
 
     with pytest.raises(UnusablePicture, match="is damaged"):
         read_picture(bomb)
+
+
+def test_a_size_is_known_without_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[ImageFile.ImageFile] = []
+    monkeypatch.setattr(ImageFile.ImageFile, "load", decoded.append)
+
+    assert size_of(png(7_900, 7_900, 8, 2, bytes(100))) == (7_900, 7_900)
+    assert decoded == []
+    assert size_of(file(picture(96, 64), "PNG")[:100]) == (96, 64)
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_a_size_is_that_of_the_upright_picture(file_format: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+
+    assert size_of(file(picture(96, 64), file_format, exif=exif)) == (64, 96)

@@ -42,7 +42,9 @@ def size_of(file: bytes) -> tuple[int, int]:
     """Width and height of the picture as people see it, from its head alone. Raises like `read_picture`."""
     picture = _opened(file)
     width, height = picture.size
-    return (height, width) if _orientation(picture) in SIDEWAYS else (width, height)
+    # The size of a TIFF file is already that of its upright picture.
+    turned = picture.format != "TIFF" and _orientation(picture) in SIDEWAYS
+    return (height, width) if turned else (width, height)
 
 
 def _opened(file: bytes) -> "Image":
@@ -82,9 +84,12 @@ def _upright(picture: "Image") -> "Image":
 
 
 def _orientation(picture: "Image") -> int:
-    """How the picture must be turned to stand upright, as EXIF numbers it."""
+    """How the picture must be turned to stand upright, as EXIF numbers it; from what has been read of it."""
+    from PIL import Image
+
     try:
-        return int(picture.getexif().get(_ORIENTATION, 1))
+        # That of PNG files decodes the whole picture in search of a block.
+        return int(Image.Image.getexif(picture).get(_ORIENTATION, 1))
     except Exception:  # a damaged EXIF block says nothing, and the pixels are whole
         return 1
 
@@ -98,10 +103,11 @@ def _in_eight_bits(picture: "Image") -> "Image":
         raise UnusablePicture("has floating-point pixels, and 8 or 16 bits a channel are read")
     if not picture.mode.startswith("I"):
         return picture
-    levels = np.asarray(picture).astype(np.int64)
+    levels = np.asarray(picture)
     if levels.min() < 0 or levels.max() > 0xFFFF:
         raise UnusablePicture("has 32-bit pixels, and 8 or 16 bits a channel are read")
-    return Image.fromarray(((levels + 128) // 257).astype(np.uint8))
+    whole, rest = np.divmod(levels.astype(np.uint16, copy=False), np.uint16(257))
+    return Image.fromarray(whole.astype(np.uint8) + (rest > 128))
 
 
 def _on_white(picture: "Image") -> "Image":
