@@ -176,3 +176,14 @@ def test_only_pictures_of_models_are_served_beside_the_api(wire: Wire, name: str
 
     assert response.status_code == 404
     assert response.json()["errors"] == [{"code": 0, "message": "Error parsing url."}]
+
+
+def test_a_search_is_read_up_to_its_200th_character(wire: Wire) -> None:
+    assert listed(wire, search="flux".ljust(200) + "nonsense") == ALL
+    assert listed(wire, search="flux".ljust(192) + "nonsense") == []
+
+
+def test_a_search_is_read_up_to_its_16th_word(wire: Wire) -> None:
+    parts = ["flux", "f", "l", "u", "x", "fl", "lu", "ux", "flu", "lux", "b", "la", "ck", "bl", "ac", "k"]
+    assert listed(wire, search=" ".join([*parts, "flux", "zzz"])) == ALL
+    assert listed(wire, search=" ".join([*parts[:15], "flux", "zzz"])) == []

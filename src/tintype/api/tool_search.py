@@ -12,6 +12,10 @@ from tintype.storage.statistics import Runs
 ASCENDING, DESCENDING = "ASC", "DESC"
 WHOLE_WORD, BEGINNING, INSIDE = 4, 2, 1
 """How well a word is met."""
+LONGEST_SEARCH = 200
+"""Characters of a search that are considered."""
+MOST_WORDS = 16
+"""Different words of a search that are considered."""
 
 
 class Shelf(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +83,8 @@ def shelves(models: Sequence[Model], runs: Mapping[str, Runs]) -> list[Shelf]:
 
 
 def _words(search: str) -> list[str]:
-    return search.lower().split()
+    """What is searched for, bounded, since anybody may ask and every model is compared with every word."""
+    return list(dict.fromkeys(search[:LONGEST_SEARCH].lower().split()))[:MOST_WORDS]
 
 
 def _met(word: str, text: str) -> int:
