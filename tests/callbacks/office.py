@@ -67,12 +67,15 @@ class Office:
     async def courier(self, *, allow_private: bool = True, **options: Any) -> AsyncIterator[None]:
         """Somebody who sends while the scope lasts."""
         async with open_outbound(allow_private=allow_private) as outbound:
-            given = {"schedule": Schedule(first_retry=0.05), "timeout": 30.0} | options
+            given = {
+                "outbound": outbound,
+                "schedule": Schedule(first_retry=0.05),
+                "timeout": 30.0,
+            } | options
             courier = Courier(
                 database=self.database,
                 bus=self.service.bus,
                 vault=self.service.vault,
-                outbound=outbound,
                 **given,
             )
             running = asyncio.create_task(courier.run())

@@ -10,8 +10,10 @@ import pytest
 from callbacks.office import Office
 from receiver import Asked, Reply, in_turn, receiving
 from tintype.callbacks import Schedule
+from tintype.callbacks.courier import BROKEN
 from tintype.callbacks.signing import sign
 from tintype.domain.callback import Delivery
+from tintype.outbound import open_outbound
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 
@@ -192,6 +194,33 @@ async def test_what_fails_for_too_long_is_dropped(office: Office, monkeypatch: p
             await office.delivered(task)
 
     assert len({asked.headers["webhook-id"] for asked in receiver.asked}) == 1
+
+
+async def test_what_breaks_in_here_is_a_failure_on_the_schedule(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tintype.callbacks.schedule.LONGEST", 500_000)
+    async with open_outbound(allow_private=True) as closed:
+        pass
+    with receiving() as receiver:
+        async with office.courier(outbound=closed):
+            task = await office.end(receiver.url)
+            dropped = await office.until(task, lambda callback: callback.state is Delivery.DROPPED)
+
+    assert dropped.attempts >= 2
+    attempts = await office.attempts(task)
+    assert {attempt.error for attempt in attempts} == {BROKEN}
+    assert receiver.asked == []
+
+
+async def test_credentials_that_cannot_be_sent_are_an_address_that_cannot_be_asked(office: Office) -> None:
+    async with office.courier(schedule=Schedule(first_retry=3600)):
+        task = await office.end("http://a%3Ab:pw@example.com/")
+        moment = (await office.of(task)).due
+        await office.until(task, lambda callback: callback.due > moment)
+
+    [attempt] = await office.attempts(task)
+    assert "example.com" in attempt.error
 
 
 async def test_a_rotated_secret_signs_beside_the_new_one(office: Office) -> None:

@@ -31,6 +31,7 @@ MARGIN = 10.0
 FAREWELL = 5.0
 """Seconds in which attempts may still end when the courier is told to."""
 SWEEP_EVERY = 3600.0
+BROKEN = "the attempt failed in this server; its log says why"
 
 Secrets = Mapping[int, Sequence[str]]
 
@@ -134,15 +135,22 @@ class Courier:
     async def _attempt(self, claimed: Claimed, secrets: Sequence[str]) -> None:
         callback = claimed.callback
         try:
-            outcome = await deliver(self._outbound, claimed, secrets, within=self._timeout)
-            await self._record(callback, outcome)
+            await self._record(callback, await self._outcome(claimed, secrets))
         except asyncio.CancelledError:
             await self._database.write(
                 lambda connection: callbacks.hand_back(connection, callback, now=now())
             )
             raise
         except Exception:
-            log.exception("callback_broken", callback=callback.id, attempt=callback.attempts)
+            log.exception("callback_not_recorded", callback=callback.id, attempt=callback.attempts)
+
+    async def _outcome(self, claimed: Claimed, secrets: Sequence[str]) -> Outcome:
+        """What came of an attempt; a fault of ours counts as a failure, lest it be tried for ever."""
+        try:
+            return await deliver(self._outbound, claimed, secrets, within=self._timeout)
+        except Exception:
+            log.exception("callback_broken", callback=claimed.callback.id, attempt=claimed.callback.attempts)
+            return Outcome(error=BROKEN)
 
     async def _record(self, callback: Callback, outcome: Outcome) -> None:
         moment = now()

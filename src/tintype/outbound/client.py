@@ -96,9 +96,15 @@ class Outbound:
     async def _ask(
         self, method: str, target: URL, headers: Mapping[str, str], body: bytes | None = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        async with self._session.request(
-            method, target, headers=headers, data=body, allow_redirects=False
-        ) as response:
+        try:
+            response = await self._session.request(
+                method, target, headers=headers, data=body, allow_redirects=False
+            )
+        except (aiohttp.ClientError, ssl.SSLError):
+            raise
+        except ValueError as problem:  # of an address that only the client finds unusable
+            raise NoWebAddress(url=_shown(str(target))) from problem
+        async with response:
             yield response
 
 
@@ -127,9 +133,16 @@ def web_address(text: str) -> URL:
         url = URL(text, encoded=text.isascii())
         if not url.host:
             raise ValueError
+        _check_credentials(url)
     except ValueError:
         raise NoWebAddress(url=_shown(text)) from None
     return url
+
+
+def _check_credentials(url: URL) -> None:
+    """Raises ValueError for a user or a password that HTTP cannot carry."""
+    if url.user is not None or url.password is not None:
+        aiohttp.encode_basic_auth(url.user or "", url.password or "", "latin1")  # as the client does
 
 
 def _shown(text: str) -> str:
