@@ -67,6 +67,21 @@ async def problem(workshop: Workshop, *urls: str) -> str:
     return str(unfit.value)
 
 
+@contextmanager
+def broken(store: Path) -> Iterator[None]:
+    """A folder of objects that cannot be read, since each is a link to itself."""
+    held = [(path, path.read_bytes()) for path in store.rglob("*") if path.is_file()]
+    for path, _ in held:
+        path.unlink()
+        path.symlink_to(path)
+    try:
+        yield
+    finally:
+        for path, content in held:
+            path.unlink()
+            path.write_bytes(content)
+
+
 class Site:
     """A web site of somebody else, on this machine."""
 
@@ -255,6 +270,45 @@ async def test_own_files_that_are_gone_are_named(workshop: Workshop) -> None:
         assert await problem(workshop, wrong) == (
             f"Input file {wrong} of [inputImage] could not be fetched: File not found."
         )
+
+
+@pytest.mark.parametrize("url", ["{own}/v1/File///[x/y", "http://a%3Ab:pw@192.0.2.1/"])
+async def test_a_url_that_cannot_be_read_ends_the_task_at_once(workshop: Workshop, url: str) -> None:
+    url = url.format(own=workshop.service.public_url)
+    task = await run(workshop, url)
+
+    async with workshop.working():
+        ended = await workshop.ends(task)
+
+    assert (ended.status, ended.exit_code, ended.lost_attempts) == (Status.POSTPROCESS_END, 1, 0)
+    assert ended.debug_error.startswith(f"Input file {url} of [inputImage] ")
+    assert "worker" not in ended.debug_error
+
+
+async def test_a_store_in_trouble_for_a_moment_is_asked_again(workshop: Workshop) -> None:
+    url = await upload(workshop, PNG)
+    store = workshop.folder / "files"
+    with broken(store):
+        preparing = asyncio.create_task(prepare(workshop, url))
+        await asyncio.sleep(0.3)
+        assert not preparing.done()
+
+    assert (await preparing).images == (PNG,)
+
+
+async def test_a_task_comes_back_uncounted_from_a_store_in_trouble(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tintype.worker.preparing.STORE_PATIENCE", 0.2)
+    task = await run(workshop, await upload(workshop, PNG))
+
+    async with workshop.working():
+        with broken(workshop.folder / "files"):
+            await workshop.until(task, lambda task: task.attempt > 4)
+        ended = await workshop.ends(task)
+
+    assert ended.succeeded, ended.debug_error
+    assert ended.lost_attempts == 0
 
 
 @pytest.mark.parametrize(

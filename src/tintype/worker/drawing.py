@@ -21,7 +21,7 @@ from tintype.worker.audience import Audience
 from tintype.worker.engine_host import EngineHost, Heard, Interruption
 from tintype.worker.leases import Claimed
 from tintype.worker.moderating import Moderating, refusal_of
-from tintype.worker.preparing import Prepared, Preparing, Unfit
+from tintype.worker.preparing import Prepared, Preparing, StoreUnavailable, Unfit
 from tintype.worker.recording import Move, Recording
 from tintype.worker.story import Story, tell_handed_back
 
@@ -104,6 +104,9 @@ class Drawing:
         except Unfit as unfit:
             self._heard.put_nowait(Failed(id=self._job_id, reason=str(unfit)))
             return
+        except StoreUnavailable:
+            self._heard.put_nowait(Interruption.RETURNED)
+            return
         if prepared is None:
             return
         moment = now()
@@ -118,7 +121,7 @@ class Drawing:
         await self.engine.admit(job, self._heard.put_nowait)
 
     async def _prepare(self) -> Prepared | Refusal:
-        """What the engine needs, or why the prompt is refused. Raises Unfit."""
+        """What the engine needs, or why the prompt is refused. Raises Unfit and StoreUnavailable."""
         refusal = await self._moderating.judge(self._task.inputs, self._policy)
         return refusal or await self._preparing.prepare(self._task.inputs)
 

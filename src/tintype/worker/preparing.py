@@ -5,9 +5,11 @@ with them ends the task, with a text that its caller can act upon.
 """
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
+
+import structlog
 
 from tintype.domain.errors import OutboundError, TooLarge, UnknownFile, Unreachable
 from tintype.domain.file_inputs import urls_of
@@ -26,12 +28,24 @@ PATIENCE = 60.0
 """Seconds that all of a task's files together may take."""
 PAUSES = (0.5, 2.0)
 """Seconds before a server that could not be reached is tried again."""
+STORE_PATIENCE = 25.0
+"""Seconds for which a database or an object store in trouble is asked again."""
+STORE_PAUSE = 1.0
+"""Seconds between two such questions."""
 SHOWN = 300
 """Characters of a URL that a message repeats."""
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
 
 
 class Unfit(Exception):
     """The task cannot be drawn as asked. The message is for its caller."""
+
+
+class StoreUnavailable(Exception):
+    """The database or the object store did not answer for a while; the task can be prepared another time."""
 
 
 class Prepared(NamedTuple):
@@ -53,7 +67,10 @@ class Preparing:
         self._own = f"{public_url}/v1/File/"
 
     async def prepare(self, inputs: Mapping[str, Any]) -> Prepared:
-        """Fetches the pictures that the inputs name. Raises Unfit; may be cancelled at any time."""
+        """Fetches the pictures that the inputs name. May be cancelled at any time.
+
+        Raises Unfit and, which is no fault of the task, StoreUnavailable.
+        """
         given = urls_of(inputs)
         if not given:
             return Prepared(inputs, ())
@@ -80,11 +97,20 @@ class Preparing:
             raise Unfit(f"Input file {_shown(url)} of [{name}] {problem}.") from None
         except (OutboundError, UnknownFile) as problem:
             raise Unfit(f"Input file {_shown(url)} of [{name}] could not be fetched: {problem}") from None
+        except (Unfit, StoreUnavailable):
+            raise
+        except ValueError:
+            raise Unfit(f"Input file {_shown(url)} of [{name}] has no URL that can be fetched.") from None
+        except Exception as problem:  # whatever it is, another attempt would meet it again
+            log.exception("input_file_broken", input=name)
+            what = type(problem).__name__
+            raise Unfit(f"Input file {_shown(url)} of [{name}] could not be fetched: {what}.") from problem
 
     async def _content(self, url: str, budget: "Budget") -> bytes:
         if (file := await self._own_file(url)) is not None:
             budget.take(file.size)
-            return await self._objects.get(file.object_key)
+            key = file.object_key
+            return await _patiently(lambda: self._objects.get(key))
         for pause in (*PAUSES, None):
             content = bytearray()
 
@@ -105,11 +131,13 @@ class Preparing:
         raise AssertionError("the last try returns or raises")
 
     async def _own_file(self, url: str) -> File | None:
-        """The file of a URL of this service; None for any other URL. Raises UnknownFile."""
+        """The file of a URL of this service; None for any other URL. Raises UnknownFile, ValueError."""
         if not url.startswith(self._own):
             return None
         key, _, name = urlsplit(url.removeprefix(self._own)).path.partition("/")
-        file = await self._database.read(lambda connection: files.by_access_key(connection, key))
+        file = await _patiently(
+            lambda: self._database.read(lambda connection: files.by_access_key(connection, key))
+        )
         if file is None or file.name != unquote(name):
             raise UnknownFile
         return file
@@ -142,6 +170,22 @@ class Budget:
     def exceeded(self) -> Unfit:
         """What to say then."""
         return Unfit(f"The input files have more than {self.most // 2**20} MiB together.")
+
+
+async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    """The answer of a store, which is asked again while it is in trouble. Raises StoreUnavailable."""
+    try:
+        async with asyncio.timeout(STORE_PATIENCE):
+            while True:
+                try:
+                    return await ask()
+                except UnknownFile:
+                    raise
+                except Exception as problem:
+                    log.warning("store_in_trouble", problem=repr(problem)[:200])
+                    await asyncio.sleep(STORE_PAUSE)
+    except TimeoutError:
+        raise StoreUnavailable from None
 
 
 def _sized(inputs: Mapping[str, Any], first: tuple[int, int]) -> dict[str, Any]:
