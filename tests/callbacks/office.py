@@ -67,7 +67,7 @@ class Office:
     async def courier(self, *, allow_private: bool = True, **options: Any) -> AsyncIterator[None]:
         """Somebody who sends while the scope lasts."""
         async with open_outbound(allow_private=allow_private) as outbound:
-            given = {
+            given: dict[str, Any] = {
                 "outbound": outbound,
                 "schedule": Schedule(first_retry=0.05),
                 "timeout": 30.0,

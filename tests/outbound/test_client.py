@@ -311,6 +311,21 @@ async def test_a_body_that_comes_in_drops_is_left(trusting: Outbound) -> None:
     assert answered.beginning.startswith(b"x")
 
 
+async def test_an_answer_whose_body_is_late_is_an_answer(trusting: Outbound) -> None:
+    async def dawdle(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhal")
+        await writer.drain()
+        await asyncio.sleep(1.8)
+
+    async with raw_server(dawdle) as port:
+        began = time.monotonic()
+        answered = await post(trusting, f"http://127.0.0.1:{port}", within=1)
+        took = time.monotonic() - began
+
+    assert answered == Answered(status=200, beginning=b"hal")
+    assert took < 1.7
+
+
 # Whoever does not answer
 
 

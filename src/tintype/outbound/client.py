@@ -70,8 +70,13 @@ class Outbound:
         """
         target = web_address(url)
         with _named_errors(target, within):
-            async with asyncio.timeout(within), self._ask("POST", target, headers, body) as response:
-                return Answered(status=response.status, beginning=await _beginning(response, excerpt))
+            async with (
+                asyncio.timeout(within) as limit,
+                self._ask("POST", target, headers, body) as response,
+            ):
+                last = limit.when() or 0.0
+                limit.reschedule(None)  # it has answered, however slowly the rest comes
+                return Answered(status=response.status, beginning=await _beginning(response, excerpt, last))
 
     async def fetch(
         self, url: str, into: Sink, *, largest: int, within: float, redirects: int = 5
@@ -159,11 +164,12 @@ def _next_address(asked: URL, response: aiohttp.ClientResponse) -> URL:
         raise NoWebAddress(url=_shown(location)) from None
 
 
-async def _beginning(response: aiohttp.ClientResponse, size: int) -> bytes:
-    """What comes of the body in a short time: the status has said what matters."""
+async def _beginning(response: aiohttp.ClientResponse, size: int, last: float) -> bytes:
+    """What comes of the body in a short time, before the `last` moment of the event loop's clock: the status
+    has said what matters."""
     body = bytearray()
     with suppress(TimeoutError, aiohttp.ClientError):
-        async with asyncio.timeout(LAST_WORDS):
+        async with asyncio.timeout_at(min(last, asyncio.get_running_loop().time() + LAST_WORDS)):
             while len(body) < size and (chunk := await response.content.read(size - len(body))):
                 body += chunk
     return bytes(body)
