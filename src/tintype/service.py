@@ -171,12 +171,19 @@ class Service:
         return await self.database.read(lambda connection: tasks.find(connection, project.id, name))
 
     async def list_tasks(
-        self, project: Project, *, start: int, limit: int, ascending: bool, model_part: str
+        self, project: Project, *, start: int, limit: int, ascending: bool, model_part: str, largest: int
     ) -> tuple[int, list[Task]]:
-        """How many of the project's tasks match, and one page of them."""
+        """How many of the project's tasks match, and one page of them; less than that where
+        their parameters are more than `largest` bytes as they are stored."""
         return await self.database.read(
             lambda connection: tasks.list_tasks(
-                connection, project.id, start=start, limit=limit, ascending=ascending, model_part=model_part
+                connection,
+                project.id,
+                start=start,
+                limit=limit,
+                ascending=ascending,
+                model_part=model_part,
+                largest=largest,
             )
         )
 

@@ -1,5 +1,6 @@
 """Looking tasks up: by id, by token, and page by page."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -103,6 +104,18 @@ async def test_a_list_shows_the_projects_own_tasks_alone(store: Storekeeper) -> 
     theirs = await store.submit(other)
 
     assert await store.list_tasks(other) == (1, [theirs])
+
+
+@pytest.mark.parametrize("ascending", [True, False])
+async def test_a_list_ends_before_its_parameters_are_too_many(store: Storekeeper, ascending: bool) -> None:
+    submitted = [await store.submit(parameters={"prompt": "é" * 100}) for _ in range(5)]
+    expected = submitted if ascending else submitted[::-1]
+    size = len(json.dumps({"prompt": "é" * 100}, separators=(",", ":")))
+
+    for largest, start, count in ((5 * size, 0, 5), (2 * size, 1, 2), (2 * size - 1, 0, 1), (0, 3, 1)):
+        page = await store.list_tasks(ascending=ascending, start=start, largest=largest)
+
+        assert page == (5, expected[start : start + count])
 
 
 async def test_a_list_is_filtered_by_a_part_of_the_model(store: Storekeeper) -> None:

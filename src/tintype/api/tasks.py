@@ -20,6 +20,8 @@ from tintype.service import Service
 
 ENVELOPE = 1024
 """More bytes than an answer has around its tasks."""
+LARGEST_STORED = 3 * LARGEST_ANSWER
+"""More bytes of stored parameters than an answer can carry: stored text takes up to three times its UTF-8."""
 
 
 class Tasks:
@@ -65,6 +67,7 @@ class Tasks:
             limit=count(parameters, "limit", default=20, low=1, high=100),
             ascending=text(parameters, "order").upper() == "ASC",
             model_part=text(parameters, "modelName").strip(),
+            largest=LARGEST_STORED,
         )
         return success(envelope(total, self._fitting(tasks)))
 

@@ -1,6 +1,6 @@
 """Looking tasks up: one by name, a page of a project's, and counts."""
 
-from sqlalchemy import Connection, bindparam, func, select, text
+from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, func, or_, select, text
 
 from tintype.domain.catalogue import clean_slug
 from tintype.domain.errors import UnknownTask
@@ -27,11 +27,19 @@ def find_by_token(connection: Connection, token: str) -> Task:
 
 
 def list_tasks(
-    connection: Connection, project_id: int, *, start: int, limit: int, ascending: bool, model_part: str
+    connection: Connection,
+    project_id: int,
+    *,
+    start: int,
+    limit: int,
+    ascending: bool,
+    model_part: str,
+    largest: int = LARGEST,
 ) -> tuple[int, list[Task]]:
     """How many of the project's tasks match, and `limit` of them from the `start`-th on, in order of id.
 
-    `model_part` is a part of the model's slug in any case; `""` matches all.
+    `model_part` is a part of the model's slug in any case; `""` matches all. There are fewer tasks, but one
+    at least, where the parameters of all would be more than `largest` bytes as they are stored.
     """
     matching = [tasks.c.project_id == project_id]
     if model_part:
@@ -39,13 +47,26 @@ def list_tasks(
         matching.append(func.lower(tasks.c.model).contains(part, autoescape=True))
     total = connection.execute(select(func.count()).select_from(tasks).where(*matching)).scalar_one()
     page = (
-        select(tasks)
+        select(tasks.c.id, func.length(tasks.c.parameters, type_=BigInteger).label("size"))
         .where(*matching)
-        .order_by(tasks.c.id.asc() if ascending else tasks.c.id.desc())
+        .order_by(_in_order(tasks.c.id, ascending))
         .offset(max(0, min(start, LARGEST)))
         .limit(max(0, min(limit, LARGEST)))
+        .subquery()
     )
-    return total, with_outputs(connection, connection.execute(page))
+    up_to = func.sum(page.c.size).over(order_by=_in_order(page.c.id, ascending))
+    sized = select(page.c.id, page.c.size, up_to.label("up_to")).subquery()
+    fitting = (
+        select(tasks)
+        .join(sized, sized.c.id == tasks.c.id)
+        .where(or_(sized.c.up_to <= largest, sized.c.up_to == sized.c.size))
+        .order_by(_in_order(tasks.c.id, ascending))
+    )
+    return total, with_outputs(connection, connection.execute(fitting))
+
+
+def _in_order(column: ColumnElement[int], ascending: bool) -> ColumnElement[int]:
+    return column.asc() if ascending else column.desc()
 
 
 def count_unfinished(connection: Connection, project_id: int | None = None) -> int:
