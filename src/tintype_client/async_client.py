@@ -44,7 +44,7 @@ class AsyncClient:
         return await self._perform(self._calls.quote(model, inputs))
 
     async def upload(
-        self, file: Source, *, name: str | None = None, folder: Folder | str | None = None
+        self, file: "Source | str", *, name: str | None = None, folder: Folder | str | None = None
     ) -> File:
         """Keeps a file on the server: a path, bytes or an open file. What is returned can be an input."""
         return await self._perform(self._calls.upload(file, name=name, folder=folder))

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -58,6 +59,7 @@ class Calls:
         self, file: Any, *, name: str | None = None, folder: Folder | str | None = None
     ) -> Steps[File]:
         """Keeps a file. If the connection breaks it may be kept twice."""
+        file = Path(file) if isinstance(file, str) else file
         place = folder.id if isinstance(folder, Folder) else folder
         body = multipart(iter((("folderid", place), ("file", file))), name=name)
         answer = yield from self._send("/v1/File/Upload", body, _Files, patience=UPLOAD_PATIENCE)

@@ -52,7 +52,9 @@ class Client:
         """What `run` with the same inputs is expected to take and to cost; nothing is run."""
         return self._perform(self._calls.quote(model, inputs))
 
-    def upload(self, file: Source, *, name: str | None = None, folder: Folder | str | None = None) -> File:
+    def upload(
+        self, file: "Source | str", *, name: str | None = None, folder: Folder | str | None = None
+    ) -> File:
         """Keeps a file on the server: a path, bytes or an open file. What is returned can be an input."""
         return self._perform(self._calls.upload(file, name=name, folder=folder))
 

@@ -94,6 +94,7 @@ def test_check_82_a_preflight_is_answered_204_without_credentials(wire: Wire, pa
         "content-digest",
         "signature",
         "signature-input",
+        "last-event-id",
     }
 
 

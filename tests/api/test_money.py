@@ -169,6 +169,16 @@ def test_a_quote_tells_what_a_run_should_cost_and_runs_nothing(shop: Wire, path:
     assert shop.post("/v1/Task/List", caller=caller).json()["total"] == "0"
 
 
+@pytest.mark.parametrize("asked", ["quote=yes", "quote=2", "quote=1&quote=0"])
+def test_a_quote_that_is_neither_on_nor_off_runs_nothing(shop: Wire, asked: str) -> None:
+    caller = customer(shop, 100)
+
+    answer = shop.post(f"{RUN}?{asked}", PROMPT, caller=caller).json()
+
+    assert answer["errors"] == [{"code": 0, "message": "Request parameters are invalid."}]
+    assert shop.post("/v1/Task/List", caller=caller).json()["total"] == "0"
+
+
 def test_a_smaller_picture_is_quoted_cheaper(shop: Wire) -> None:
     caller = customer(shop, 0)
 

@@ -159,6 +159,16 @@ def test_check_80_what_is_no_url_is_kept_and_noted(wire: Wire, callback: object)
     assert task["debugerror"] == "callbackUrl is not an absolute http(s) URL; no callback will be sent."
 
 
+@pytest.mark.parametrize(
+    ("callback", "kept"), [(["http://a.b/"], '["http://a.b/"]'), ({"url": 1}, '{"url":1}')]
+)
+def test_check_80_a_list_and_an_object_are_no_url_either(wire: Wire, callback: object, kept: str) -> None:
+    task = wire.detail(wire.run(callbackUrl=callback))
+
+    assert task["callbackurl"] == kept
+    assert task["debugerror"] == "callbackUrl is not an absolute http(s) URL; no callback will be sent."
+
+
 def test_another_project_of_the_account_may_pay(wire: Wire, keyed: Caller) -> None:
     purse = wire.project(of=keyed)
 

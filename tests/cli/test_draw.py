@@ -68,6 +68,14 @@ def test_a_folder_that_does_not_exist_is_noticed_before_drawing(tmp_path: Path) 
     assert done.stderr == "tintype: -o nowhere/apple.png: the folder nowhere does not exist\n"
 
 
+def test_an_ending_that_is_no_format_is_noticed_before_drawing(tmp_path: Path) -> None:
+    done = tintype("draw", "a red apple", "-o", "apple.webp", *BLANK, cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert done.stderr == "tintype: -o apple.webp: pictures are PNG or JPEG; name it .png, .jpg or .jpeg\n"
+    assert not (tmp_path / "apple.webp").exists()
+
+
 def test_missing_weights_are_one_clear_line(tmp_path: Path) -> None:
     done = tintype("draw", "a red apple", "--weights", "/nowhere", cwd=tmp_path)
 

@@ -31,6 +31,7 @@ def test_a_file_is_kept_and_comes_back(plain_server: Server, tmp_path: Path) -> 
     assert (kept.name, kept.content_type, kept.size) == ("Grüße _221_22.png", "image/png", len(PNG))
     assert client.download(kept.url) == PNG
     assert client.upload(PNG, name="a.png").name == "a.png"
+    assert client.upload(str(path)).name == kept.name
     assert client.upload(io.BytesIO(JPEG)).name == "file.jpg"
     with path.open("rb") as file:
         file.read()

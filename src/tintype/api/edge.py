@@ -14,7 +14,7 @@ PREFLIGHT: Final = [
     (
         b"access-control-allow-headers",
         b"content-type, x-api-key, x-nonce, x-signature, authorization, idempotency-key, range, "
-        b"content-digest, signature, signature-input",
+        b"content-digest, signature, signature-input, last-event-id",
     ),
     (b"access-control-max-age", b"7200"),
 ]

@@ -12,9 +12,9 @@ from tintype.api.answers import LARGEST_ANSWER, answering, success
 from tintype.api.auth import Authenticator
 from tintype.api.bodies import BodyReader
 from tintype.api.rates import RateLimits, telling_rates
-from tintype.api.scalars import flag, text
+from tintype.api.scalars import text
 from tintype.domain.catalogue import Model
-from tintype.domain.errors import ModelNotAccessible, NotPermitted, RequestTooLarge
+from tintype.domain.errors import MalformedRequest, ModelNotAccessible, NotPermitted, RequestTooLarge
 from tintype.domain.file_inputs import file_parameters
 from tintype.domain.money import dollars
 from tintype.domain.part import with_parts
@@ -59,7 +59,7 @@ class Run:
     async def _submit(
         self, request: Request, project: Project, model: Model, parameters: dict[str, Any]
     ) -> Response:
-        callback_url = text(parameters, "callbackUrl")
+        callback_url = _as_given(parameters.get("callbackUrl"))
         billed_project_id = _project_id(text(parameters, "projectid").strip())
         for name in ("callbackUrl", "projectid"):
             parameters.pop(name, None)
@@ -68,7 +68,7 @@ class Run:
             > LARGEST_ECHO
         ):
             raise RequestTooLarge
-        if flag(request.query_params, "quote"):
+        if _is_quote(request):
             return _quoted(
                 await self._service.quote(project, model, parameters, billed_project_id=billed_project_id)
             )
@@ -82,6 +82,23 @@ class Run:
         )
         accepted: dict[str, Any] = {"errors": [], "taskid": str(task.id), "socketaccesstoken": task.token}
         return success({**accepted, "result": True})
+
+
+def _as_given(value: Any) -> str:
+    """Whatever was sent as `callbackUrl`, as text; a list or an object as JSON: it is never an error."""
+    if isinstance(value, list | dict):
+        return msgspec.json.encode(value).decode()
+    return text({"callbackUrl": value}, "callbackUrl")
+
+
+def _is_quote(request: Request) -> bool:
+    """Raises MalformedRequest for a `quote` that is neither on nor off: it must not start a run."""
+    words = {word.lower() for word in request.query_params.getlist("quote")}
+    if words <= {"", "0", "false"}:
+        return False
+    if words <= {"1", "true"}:
+        return True
+    raise MalformedRequest
 
 
 def _quoted(quote: Quote) -> Response:

@@ -27,6 +27,8 @@ def demand_writable(path: Path | None) -> None:
         return
     if path.is_dir():
         raise Stop(f"-o {path} is a folder; name a file, such as {path / 'picture.png'}")
+    if path.suffix and path.suffix.lower() not in _FORMATS:
+        raise Stop(f"-o {path}: pictures are PNG or JPEG; name it .png, .jpg or .jpeg")
     if not path.parent.is_dir():
         raise Stop(f"-o {path}: the folder {path.parent} does not exist")
 
