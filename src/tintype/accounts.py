@@ -74,15 +74,16 @@ class Accounts:
         session = Session(token=secrets.token_urlsafe(32), account=account, expires=now + self._lifetime)
 
         def open_session(connection: Connection) -> None:
+            latest = accounts.lock(connection, account.id)
             sign_ins.forgive(connection, login, address)
             if renewed:
                 accounts.renew_password_hash(connection, account.id, old=known, new=renewed)
             if accounts.password_hash_of(connection, account.id) not in (known, renewed):
                 raise BadPassword  # it was changed meanwhile
+            if latest.suspended:
+                raise AccountSuspended
             sessions.open_session(connection, account, session.token, now=now, expires=session.expires)
 
-        if account.suspended:
-            raise AccountSuspended
         await self._database.write(open_session)
         return session
 

@@ -1,8 +1,11 @@
 """Signing in: passwords, sessions that end, and a limit to guessing."""
 
 import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import pytest
+from sqlalchemy import Connection
 
 from conformance.storekeeper import SECOND, Storekeeper
 from tintype.accounts import LIFETIME, Accounts
@@ -17,12 +20,15 @@ from tintype.domain.errors import (
 from tintype.domain.project import Account
 from tintype.storage import accounts as stored
 from tintype.storage import sessions, sign_ins
+from tintype.storage.database import Database
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 
 PASSWORD = "a kite over the sea"
 HOME = "192.0.2.1"
 MINUTE = 60 * SECOND
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -151,6 +157,30 @@ async def test_a_suspended_account_is_signed_out_and_kept_out(
         await desk.sign_in("studio", PASSWORD, address=HOME)
     with pytest.raises(BadPassword):
         await desk.sign_in("studio", "a wrong guess", address=HOME)
+
+
+class SuspendingMeanwhile:
+    """A database in which the account is suspended as soon as something has been read."""
+
+    def __init__(self, database: Database, account: Account) -> None:
+        self._database = database
+        self._account = account
+        self.write = database.write
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        found = await self._database.read(query)
+        await self.write(lambda connection: stored.suspend_account(connection, self._account.id))
+        return found
+
+
+async def test_who_is_suspended_while_signing_in_is_kept_out(store: Storekeeper, studio: Account) -> None:
+    database: Any = SuspendingMeanwhile(store.database, studio)
+    desk = Accounts(database, clock=lambda: store.now)
+
+    with pytest.raises(AccountSuspended):
+        await desk.sign_in("studio", PASSWORD, address=HOME)
+
+    assert await store.rows("sessions") == []
 
 
 async def test_guessing_is_slowed_down_for_who_guesses_and_for_no_other(

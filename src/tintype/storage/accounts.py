@@ -59,6 +59,12 @@ def by_id(connection: Connection, account_id: int) -> Account | None:
     return _one(connection, accounts.c.id == account_id) if 0 < account_id <= LARGEST else None
 
 
+def lock(connection: Connection, account_id: int) -> Account:
+    """The account as it stands until the transaction ends: nobody else changes it."""
+    found = select(accounts).where(accounts.c.id == account_id).with_for_update(key_share=True)
+    return account_of(connection.execute(found).one())
+
+
 def all_accounts(connection: Connection) -> list[Account]:
     """Every account, oldest first."""
     return [account_of(row) for row in connection.execute(select(accounts).order_by(accounts.c.id))]
