@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from cli.commands import tintype
+from tintype.cli.callback import printable
 
 
 @pytest.mark.parametrize("command", ["show", "resend"])
@@ -30,3 +31,7 @@ def test_an_overlap_that_is_no_time_is_refused(tmp_path: Path) -> None:
 
     assert done.returncode == 2
     assert "--overlap soon: must be a time such as" in done.stderr
+
+
+def test_what_a_receiver_answers_moves_no_terminal() -> None:
+    assert printable("a \x1b[2J\x9b31m\u202e é ✓") == "a \ufffd[2J\ufffd31m\ufffd é ✓"

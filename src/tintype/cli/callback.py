@@ -46,7 +46,7 @@ def list_callbacks(
     for callback in found:
         typer.echo(
             f"{callback.id:<8} task {callback.task_id:<8} {callback.state:<10} "
-            f"{_times(callback.attempts):<12} {callback.url}"
+            f"{_times(callback.attempts):<12} {printable(callback.url)}"
         )
 
 
@@ -100,7 +100,7 @@ def _print(callback: "Callback", attempts: "list[Attempt]", *, as_json: bool) ->
         "webhook-id": callback.message_id,
         "task": callback.task_id,
         "project": callback.project_id,
-        "url": callback.url,
+        "url": printable(callback.url),
         "state": callback.state.value,
         "due": _moment(callback.due) if callback.state == "due" else "",
         "ended": _moment(callback.ended),
@@ -115,10 +115,15 @@ def _print(callback: "Callback", attempts: "list[Attempt]", *, as_json: bool) ->
 def _result(attempt: "Attempt") -> str:
     if attempt.status is not None:
         answer = " ".join(attempt.answer.split())
-        return f"HTTP {attempt.status} after {_seconds(attempt):.1f} s  {answer[:200]}".rstrip()
+        return f"HTTP {attempt.status} after {_seconds(attempt):.1f} s  {printable(answer[:200])}".rstrip()
     if attempt.ended:
-        return f"{attempt.error} ({_seconds(attempt):.1f} s)"
+        return f"{printable(attempt.error)} ({_seconds(attempt):.1f} s)"
     return "no answer so far, or the server was killed"
+
+
+def printable(text: str) -> str:
+    """What strangers sent, without the characters that a terminal obeys."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def _fields(callback: "Callback") -> dict[str, Any]:
