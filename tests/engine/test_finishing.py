@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from tintype.engine.blank import BlankEngine
-from tintype.engine.engine import Denoised
+from tintype.engine.engine import NO_MEMORY, UNEXPECTED, Denoised
 from tintype.engine.finishing import Finishing
 from tintype.engine.protocol import Drawn, Event, Failed
 
@@ -27,8 +27,12 @@ class SlowEngine(BlankEngine):
 
 
 class FailingEngine(BlankEngine):
+    def __init__(self, error: Exception) -> None:
+        super().__init__(places=1)
+        self.error = error
+
     def finish(self, denoised: Denoised) -> Drawn | Failed:
-        raise MemoryError("no room for this picture")
+        raise self.error
 
 
 def denoised(job_id: str) -> Denoised:
@@ -67,13 +71,22 @@ def test_a_finished_job_can_no_longer_be_dropped() -> None:
     assert not finishing.drop("a")
 
 
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (RuntimeError("no file /srv/weights/secret"), UNEXPECTED),
+        (MemoryError("no room for this picture"), NO_MEMORY),
+    ],
+)
 def test_a_picture_that_cannot_be_finished_fails_its_job(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], error: Exception, reason: str
 ) -> None:
     events: list[Event] = []
 
-    with Finishing(FailingEngine(), events.append) as finishing:
+    with Finishing(FailingEngine(error), events.append) as finishing:
         finishing.take(denoised("a"))
 
-    assert events == [Failed(id="a", reason="MemoryError: no room for this picture")]
-    assert "picture not finished" in capsys.readouterr().err
+    assert events == [Failed(id="a", reason=reason)]
+    logged = capsys.readouterr().err
+    assert "picture not finished" in logged
+    assert str(error) in logged

@@ -16,6 +16,8 @@ from tintype.engine.protocol import LARGEST_IMAGES, MOST_IMAGES, Drawn, Failed, 
 SIDES = range(64, 2048 + 1, 16)
 SEEDS = range(2**32)
 LONGEST_SCHEDULE = 1000
+NO_MEMORY = "The job needs more memory than there is"
+UNEXPECTED = "The engine failed while drawing; the log says why."
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,23 @@ def check(job: Job) -> None:
 
 
 def reason_of(error: Exception) -> str:
-    """One line for a `Failed` or `Broken` event."""
+    """One line for a `Failed` event, which callers read: what only operators understand is for the log."""
     if isinstance(error, BadCheckpoint | BadJob):
         return str(error)
+    return NO_MEMORY if is_out_of_memory(error) else UNEXPECTED
+
+
+def problem_of(error: Exception) -> str:
+    """One line for a `Broken` event, which operators read."""
+    if isinstance(error, BadCheckpoint):
+        return str(error)
     return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether the same work in smaller pieces may succeed."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"  # of the tensor library, which is not imported here
+        or "can't allocate memory" in str(error)
+    )

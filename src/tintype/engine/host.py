@@ -22,7 +22,7 @@ from typing import NoReturn
 import msgspec
 
 from tintype.domain.errors import BadCheckpoint
-from tintype.engine.engine import Engine, reason_of
+from tintype.engine.engine import Engine, problem_of
 from tintype.engine.log import log
 from tintype.engine.pipes import Inbox, outbox, take_stdout
 from tintype.engine.protocol import Broken, Event
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace, inbox: Inbox, post: Callable[[Event], None]
     except Exception as error:
         if not isinstance(error, BadCheckpoint):
             log("engine host broken", traceback=traceback.format_exc())
-        post(Broken(reason=reason_of(error)))
+        post(Broken(reason=problem_of(error)))
         return 1
     ready = engine.ready()
     log("engine host ready", **msgspec.structs.asdict(ready))

@@ -12,12 +12,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from tintype.engine.engine import NO_REFERENCES, BadJob, Denoised, References, check, reason_of
+from tintype.engine.engine import (
+    NO_REFERENCES,
+    BadJob,
+    Denoised,
+    References,
+    check,
+    is_out_of_memory,
+    reason_of,
+)
 from tintype.engine.flux2.batch import Batch, Positions, Run, Stepped
 from tintype.engine.flux2.checkpoint import Checkpoint
 from tintype.engine.flux2.latents import noise
 from tintype.engine.flux2.layout import Layout, image_positions, text_positions
-from tintype.engine.flux2.memory import TooLarge, free_memory, in_halves, is_out_of_memory
+from tintype.engine.flux2.memory import TooLarge, free_memory, in_halves
 from tintype.engine.flux2.positions import RememberedPositions
 from tintype.engine.flux2.references import Reference
 from tintype.engine.flux2.schedule import Schedule

@@ -6,23 +6,16 @@ from typing import TypeVar
 
 import torch
 
-from tintype.engine.engine import BadJob
+from tintype.engine.engine import NO_MEMORY, BadJob
 
 Item = TypeVar("Item")
 
-_ON_THE_CPU = "can't allocate memory"
-
 
 class TooLarge(BadJob):
-    """The job needs more memory than there is"""
+    """The job needs more memory than there is."""
 
     def __init__(self) -> None:
-        super().__init__(self.__doc__)
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether the same work in smaller pieces may succeed."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or _ON_THE_CPU in str(error)
+        super().__init__(NO_MEMORY)
 
 
 def free_memory(device: torch.device) -> None:
