@@ -19,6 +19,7 @@ from tintype.worker import pictures
 from tintype.worker.alongside import unless
 from tintype.worker.audience import Audience
 from tintype.worker.engine_host import EngineHost, Heard, Interruption
+from tintype.worker.fetches import Fetches
 from tintype.worker.leases import Claimed
 from tintype.worker.moderating import Moderating, refusal_of
 from tintype.worker.preparing import Prepared, Preparing, StoreUnavailable, Unfit
@@ -39,7 +40,10 @@ log = structlog.get_logger()
 
 
 class Drawing:
-    """Hears of its job from the engine, and of interruptions from the worker: whichever ends it first."""
+    """Hears of its job from the engine, and of interruptions from the worker: whichever ends it first.
+
+    Has a place on the engine from the beginning, but for the time in which it waits for others' servers.
+    """
 
     def __init__(
         self,
@@ -52,8 +56,11 @@ class Drawing:
         bus: Bus,
         objects: Objects,
         audience: Audience,
+        fetches: Fetches,
     ) -> None:
         self.engine = engine
+        self.engine.take_place()
+        self._has_place = True
         self._stages, self._policy = claimed
         self._task = self._stages[-1]
         self._preparing = preparing
@@ -62,6 +69,7 @@ class Drawing:
         self._bus = bus
         self._objects = objects
         self._audience = audience
+        self._fetches = fetches
         self._story = Story(bus, self._task)
         self._heard: asyncio.Queue[Heard | Refusal] = asyncio.Queue()
         self._interrupted = asyncio.Event()
@@ -79,6 +87,12 @@ class Drawing:
         self._heard.put_nowait(why)
         self._interrupted.set()
         await self.engine.drop(self._job_id)
+
+    def leave_place(self) -> None:
+        """To be called when the drawing is over. Idempotent."""
+        if self._has_place:
+            self._has_place = False
+            self.engine.leave_place()
 
     async def show(self) -> None:
         """The engine shows the job while somebody wants to see it."""
@@ -123,7 +137,17 @@ class Drawing:
     async def _prepare(self) -> Prepared | Refusal:
         """What the engine needs, or why the prompt is refused. Raises Unfit and StoreUnavailable."""
         refusal = await self._moderating.judge(self._task.inputs, self._policy)
-        return refusal or await self._preparing.prepare(self._task.inputs)
+        if refusal:
+            return refusal
+        inputs = self._task.inputs
+        if self._fetches.is_full or not self._preparing.asks_others(inputs):
+            return await self._preparing.prepare(inputs)
+        self.leave_place()
+        async with self._fetches.turn(self._task.project_id):
+            prepared = await self._preparing.prepare(inputs)
+            await self.engine.wait_for_place()
+            self._has_place = True
+        return prepared
 
     def _turn(self) -> AbstractAsyncContextManager[Any]:
         """Last chances come one at a time, so that a task that kills engines ends without company."""

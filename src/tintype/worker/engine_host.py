@@ -1,6 +1,7 @@
 """One engine, kept alive: starts its host, hears what it says, and starts it again when it dies."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from enum import StrEnum
@@ -55,6 +56,7 @@ class EngineHost:
         self._host: HostProcess | None = None
         self._has_served = False
         self._taken = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
         self._listeners: dict[str, Listener] = {}
         self._watchdog: asyncio.TimerHandle | None = None
         self.last_chance = asyncio.Lock()
@@ -79,6 +81,29 @@ class EngineHost:
 
     def leave_place(self) -> None:
         self._taken -= 1
+        self._offer_places()
+
+    async def wait_for_place(self) -> None:
+        """Takes a place, as soon as there is one; who waits comes before who does not.
+
+        Without a host it is there at once, so that nobody waits for an engine that may not come back.
+        """
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        self._offer_places()
+        try:
+            await place
+        except asyncio.CancelledError:
+            if not place.cancelled():  # it was given just before
+                self.leave_place()
+            raise
+
+    def _offer_places(self) -> None:
+        while self._waiting and (self.free_places or not self._host):
+            place = self._waiting.popleft()
+            if not place.done():
+                self.take_place()
+                place.set_result(None)
         self.on_free()
 
     async def admit(self, job: Job, listener: Listener) -> None:
@@ -131,7 +156,7 @@ class EngineHost:
         async with self._start() as host:
             self._host, self._has_served = host, True
             log.info("engine_ready", checkpoint=host.ready.checkpoint, device=host.ready.device)
-            self.on_free()
+            self._offer_places()
             try:
                 async for event in host.events():
                     self._hear(event)
@@ -142,6 +167,7 @@ class EngineHost:
                 orphans, self._listeners = self._listeners, {}
                 for listener in orphans.values():
                     listener(Interruption.ENGINE_LOST)
+                self._offer_places()
 
     def _watch(self, *, stop: bool = False) -> None:
         """Starts to wait for the host's next word, if it owes one."""

@@ -66,6 +66,10 @@ class Preparing:
         self._outbound = outbound
         self._own = f"{public_url}/v1/File/"
 
+    def asks_others(self, inputs: Mapping[str, Any]) -> bool:
+        """Whether a picture comes from somebody else's server, which may take its time."""
+        return not all(url.startswith(self._own) for _, url in urls_of(inputs))
+
     async def prepare(self, inputs: Mapping[str, Any]) -> Prepared:
         """Fetches the pictures that the inputs name. May be cancelled at any time.
 

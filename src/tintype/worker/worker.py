@@ -17,6 +17,7 @@ from tintype.worker.alongside import alongside
 from tintype.worker.audience import Audience
 from tintype.worker.drawing import Drawing
 from tintype.worker.engine_host import EngineHost, Interruption
+from tintype.worker.fetches import Fetches
 from tintype.worker.heartbeat import Heartbeat
 from tintype.worker.janitor import Janitor
 from tintype.worker.leases import Claimed, Leases
@@ -73,6 +74,7 @@ class Worker:
             worker=self.id, database=database, every=heartbeat, holding=self._holding, on_lost=self._lose
         )
         self._audience = Audience()
+        self._fetches = Fetches()
         self._drawings: dict[Lease, Drawing] = {}
         self._woken = asyncio.Event()
         self._in_doubt = False
@@ -150,9 +152,9 @@ class Worker:
             bus=self._bus,
             objects=self._objects,
             audience=self._audience,
+            fetches=self._fetches,
         )
         self._drawings[drawing.lease] = drawing
-        engine.take_place()
         return drawing
 
     async def _draw(self, drawing: Drawing) -> None:
@@ -168,7 +170,7 @@ class Worker:
             self._in_doubt = True
         finally:
             del self._drawings[drawing.lease]
-            drawing.engine.leave_place()
+            drawing.leave_place()
 
     # What others say
 
