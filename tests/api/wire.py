@@ -24,7 +24,7 @@ from tintype.domain.signature import sign
 from tintype.domain.task import FAILURE, SUCCESS, File, Outcome, Task
 from tintype.domain.tokens import new_file_id, new_token
 from tintype.service import Service, now
-from tintype.storage import accounts, projects, tasks
+from tintype.storage import accounts, loose, projects, tasks
 from tintype.storage.database import open_database
 from tintype.storage.objects import open_objects
 from tintype.storage.vault import open_vault
@@ -194,6 +194,7 @@ class Wire:
             object_key=f"outputs/{folder}/{name}",
             added=now(),
         )
+        self.write(lambda c: loose.announce(c, [file.object_key], now=file.added))
         self.do(self.service.objects.put(file.object_key, content, file.content_type))
         return file
 

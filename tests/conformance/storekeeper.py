@@ -23,7 +23,7 @@ from tintype.domain.task import (
 )
 from tintype.domain.tokens import new_file_id, new_token
 from tintype.domain.wallet import Wallet
-from tintype.storage import accounts, ledger, projects, tasks, wallet, workers
+from tintype.storage import accounts, ledger, loose, projects, tasks, wallet, workers
 from tintype.storage.audit import audit
 from tintype.storage.database import Database
 from tintype.storage.tables import metadata
@@ -116,10 +116,15 @@ class Storekeeper:
         )
 
     async def finish(self, lease: Lease, outcome: Outcome | None = None) -> Task:
+        """With outputs that were announced, as a worker does, if they were not yet."""
         outcome = outcome or success()
-        return await self.database.write(
-            lambda connection: tasks.finish(connection, lease, outcome, now=self.now)
-        )
+
+        def finish(connection: Connection) -> Task:
+            if outcome.outputs:
+                loose.announce(connection, [file.object_key for file in outcome.outputs], now=self.now)
+            return tasks.finish(connection, lease, outcome, now=self.now)
+
+        return await self.database.write(finish)
 
     async def finished(self, outcome: Outcome | None = None, **changes: Any) -> Task:
         """A new task that was claimed and finished."""

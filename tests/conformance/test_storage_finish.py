@@ -9,7 +9,7 @@ from conformance.storekeeper import CPS, DAWN, SECOND, Storekeeper, failure, pic
 from tintype.domain.errors import LeaseLost, TaskNotTerminal, UnknownTaskOfFiles
 from tintype.domain.lifecycle import Status
 from tintype.domain.task import FAILURE, SUCCESS, Outcome, TaskName
-from tintype.storage import files, ledger
+from tintype.storage import files, ledger, loose, tasks
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(60)]
 
@@ -162,6 +162,26 @@ async def test_a_failing_finish_writes_nothing(store: Storekeeper) -> None:
 
     assert await store.find(task) == task
     assert await store.charged() == first.total_cost
+
+
+async def test_a_finished_task_has_taken_its_objects(store: Storekeeper) -> None:
+    await store.finished(success(picture(0), picture(1)))
+
+    assert await store.rows("loose_objects") == []
+
+
+async def test_an_object_that_was_given_up_or_never_announced_ends_no_task(store: Storekeeper) -> None:
+    task = await store.claimed()
+    doomed, unheard_of = picture(), picture()
+    await store.database.write(lambda c: loose.doom(c, [doomed.object_key], now=store.now))
+
+    with pytest.raises(LookupError, match="1 of 1 objects"):
+        await store.finish(task.lease, success(doomed))
+    with pytest.raises(LookupError, match="1 of 1 objects"):
+        await store.database.write(lambda c: tasks.finish(c, task.lease, success(unheard_of), now=store.now))
+
+    assert await store.find(task) == task
+    assert await store.rows("files") == []
 
 
 async def test_a_task_cannot_be_charged_twice(store: Storekeeper) -> None:

@@ -4,16 +4,24 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from sqlalchemy import select
 
+from tintype.domain.errors import LeaseLost
 from tintype.domain.lifecycle import Status
-from tintype.domain.task import TaskName
-from tintype.engine.protocol import Dropped, Progress
+from tintype.domain.task import Lease, TaskName
+from tintype.engine.protocol import Drawn, Dropped, Progress
 from tintype.service import now
 from tintype.storage import tasks
 from tintype.storage.objects import Objects
+from tintype.storage.tables import loose_objects
+from tintype.worker import pictures
+from tintype.worker.recording import Recording
+from tintype.worker.sweeping import Sweeper
 from worker.workshop import Hosts, Workshop, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
+
+DRAWN = Drawn(id="1.1", image=b"a picture", content_type="image/png", width=64, height=64, elapsed=1.0)
 
 
 class Gate(Objects):
@@ -123,6 +131,69 @@ async def test_a_picture_that_came_too_late_is_deleted(workshop: Workshop, gate:
 
         await gate.passed.wait()
         await until(lambda: workshop.stored() == [])
+    assert await loose_keys(workshop) == []
+
+
+class Torn(Objects):
+    """Stores a picture, and then the attempt dies, as if its worker were killed."""
+
+    def __init__(self, objects: Objects) -> None:
+        super().__init__(objects._store)
+        self.keys: list[str] = []
+
+    async def put(self, key: str, content: bytes, content_type: str) -> None:
+        await super().put(key, content, content_type)
+        self.keys.append(key)
+        raise asyncio.CancelledError
+
+
+async def loose_keys(workshop: Workshop) -> list[str]:
+    keys = select(loose_objects.c.object_key)
+    return await workshop.database.read(lambda c: list(c.execute(keys).scalars()))
+
+
+async def leased(workshop: Workshop) -> Lease:
+    """A worker's hold on a new task."""
+    await workshop.run()
+    [task] = await workshop.database.write(lambda c: tasks.claim(c, worker="w1", places=1, now=now()))
+    return task.lease
+
+
+async def test_a_picture_whose_worker_died_before_the_end_is_found_and_deleted(workshop: Workshop) -> None:
+    objects = Torn(workshop.objects)
+    lease = await leased(workshop)
+    recording = Recording(workshop.database, lease)
+    with pytest.raises(asyncio.CancelledError):
+        await pictures.store(objects, recording, DRAWN, now=now())
+
+    assert len(workshop.stored()) == 1
+    assert await loose_keys(workshop) == objects.keys != []
+
+    sweeper = Sweeper(database=workshop.database, objects=objects, longest_way=-1)
+    assert await sweeper.sweep() == 1
+    assert (workshop.stored(), await loose_keys(workshop)) == ([], [])
+
+
+async def test_a_finished_task_has_taken_its_picture(workshop: Workshop) -> None:
+    task = await workshop.run()
+    async with workshop.working():
+        assert (await workshop.ends(task)).succeeded
+
+    assert len(workshop.stored()) == 1
+    assert await loose_keys(workshop) == []
+
+
+async def test_a_picture_that_the_task_has_taken_is_not_discarded(workshop: Workshop) -> None:
+    """The answer to the commit was lost, and the next try found the lease over."""
+    recording = Recording(workshop.database, await leased(workshop))
+    outcome = await pictures.store(workshop.objects, recording, DRAWN, now=now())
+    await recording.finish([], outcome)
+    with pytest.raises(LeaseLost):
+        await recording.finish([], outcome)
+
+    await pictures.discard(workshop.objects, recording, outcome)
+
+    assert len(workshop.stored()) == 1
 
 
 async def test_killing_again_and_again_is_harmless(workshop: Workshop) -> None:

@@ -7,10 +7,14 @@ One that is doomed is never taken any more: its bytes may be deleted at any time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Text, bindparam, delete, insert, select, text, update
+from sqlalchemy import BigInteger, Connection, Text, bindparam, delete, select, text, update
 
 from tintype.storage.tables import loose_objects as loose
 
+_ANNOUNCE = text(
+    "INSERT INTO loose_objects (object_key, doomed, since_time) VALUES (:object_key, false, :now)"
+    " ON CONFLICT (object_key) DO NOTHING"
+).bindparams(bindparam("object_key", type_=Text), bindparam("now", type_=BigInteger))
 _DOOM = text(
     "INSERT INTO loose_objects (object_key, doomed, since_time) VALUES (:object_key, true, :now)"
     " ON CONFLICT (object_key) DO UPDATE SET doomed = true"
@@ -18,9 +22,8 @@ _DOOM = text(
 
 
 def announce(connection: Connection, keys: Sequence[str], *, now: int) -> None:
-    """Bytes will be stored under these keys. `now` is in microseconds since the epoch."""
-    rows = [{"object_key": key, "doomed": False, "since_time": now} for key in keys]
-    connection.execute(insert(loose), rows)
+    """Bytes will be stored under these keys. May be repeated. `now` is in microseconds since the epoch."""
+    connection.execute(_ANNOUNCE, [{"object_key": key, "now": now} for key in keys])
 
 
 def take(connection: Connection, keys: Sequence[str]) -> None:

@@ -217,12 +217,11 @@ class Drawing:
 
     async def _record(self, drawn: Drawn) -> None:
         drawn_at = now()
-        outcome = await pictures.store(self._objects, drawn, now=drawn_at)
+        outcome = await pictures.store(self._objects, self._recording, drawn, now=drawn_at)
         try:
             await self._finish([(Status.END, drawn_at), (Status.POSTPROCESS_START, drawn_at)], outcome)
         except LeaseLost:
-            if not await self._recording.shows(self._task, outcome):
-                await pictures.discard(self._objects, outcome)
+            await pictures.discard(self._objects, self._recording, outcome)
             raise
 
     async def _finish(self, moves: list[Move], outcome: Outcome) -> None:

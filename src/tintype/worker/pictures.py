@@ -8,6 +8,7 @@ from tintype.engine import protocol
 from tintype.engine.protocol import Drawn, Job, Screen
 from tintype.storage.objects import Objects
 from tintype.worker.preparing import Prepared
+from tintype.worker.recording import Recording
 
 log = structlog.get_logger()
 
@@ -30,8 +31,11 @@ def job_of(task: Task, prepared: Prepared, *, screen: Screen) -> Job:
     )
 
 
-async def store(objects: Objects, drawn: Drawn, *, now: int) -> Outcome:
-    """Stores the picture; the outcome names it, or says that it could not be stored."""
+async def store(objects: Objects, recording: Recording, drawn: Drawn, *, now: int) -> Outcome:
+    """Stores the picture; the outcome names it, or says that it could not be stored.
+
+    It is announced first: whatever dies before the task is finished with it, its bytes are found and deleted.
+    """
     folder = new_file_id()
     name = f"0.{drawn.content_type.removeprefix('image/')}"
     picture = File(
@@ -44,6 +48,7 @@ async def store(objects: Objects, drawn: Drawn, *, now: int) -> Outcome:
         object_key=f"outputs/{folder[:2]}/{folder}-{name}",
         added=now,
     )
+    await recording.announce(picture.object_key)
     try:
         await objects.put(picture.object_key, drawn.image, drawn.content_type)
     except Exception:
@@ -54,10 +59,13 @@ async def store(objects: Objects, drawn: Drawn, *, now: int) -> Outcome:
     )
 
 
-async def discard(objects: Objects, outcome: Outcome) -> None:
-    """Deletes pictures that belong to nobody."""
-    for picture in outcome.outputs:
-        await objects.delete(picture.object_key)
+async def discard(objects: Objects, recording: Recording, outcome: Outcome) -> None:
+    """Deletes those of the pictures that belong to nobody."""
+    keys = await recording.give_up(outcome)
+    for key in keys:
+        await objects.discard(key)
+    if keys:
+        await recording.forget(keys)
 
 
 def failure(reason: str) -> Outcome:

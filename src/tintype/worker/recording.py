@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 
 from tintype.domain.errors import TintypeError
 from tintype.domain.lifecycle import Status
-from tintype.domain.task import Lease, Outcome, Task, TaskName
+from tintype.domain.task import Lease, Outcome, Task
 from tintype.service import now
-from tintype.storage import tasks
+from tintype.storage import loose, tasks
 from tintype.storage.database import Database
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ log = structlog.get_logger()
 
 
 class Recording:
-    """The rows of one attempt. Every method raises LeaseLost once the attempt is over.
+    """The rows of one attempt. What changes its task raises LeaseLost once the attempt is over.
 
     When the database fails they try again for a while: a drawn picture is worth some patience. A write
     whose answer was lost may have been done all the same; then the next try raises LeaseLost too.
@@ -59,18 +59,29 @@ class Recording:
             lambda connection: tasks.hand_back(connection, self._lease, now=now(), lost=lost)
         )
 
-    async def shows(self, task: Task, outcome: Outcome) -> bool:
-        """Whether the task has the outcome's outputs after all: a commit's answer may have been lost."""
-        name = TaskName(kind="id", value=str(task.id))
-        found = await self._database.read(lambda connection: tasks.find(connection, task.project_id, name))
-        return found.output_folder == outcome.output_folder
+    async def announce(self, object_key: str) -> None:
+        """An object will be stored that belongs to the task as soon as the task is finished with it."""
+        moment = now()
+        await self._write(lambda connection: loose.announce(connection, [object_key], now=moment))
+
+    async def give_up(self, outcome: Outcome) -> list[str]:
+        """The objects of those outputs that the task has not taken after all, to be deleted, then forgotten.
+
+        A commit's answer may have been lost: what the task has taken stays.
+        """
+        keys = [file.object_key for file in outcome.outputs]
+        return await self._write(lambda connection: loose.give_up(connection, keys))
+
+    async def forget(self, object_keys: Sequence[str]) -> None:
+        """The bytes of given up objects are gone."""
+        await self._write(lambda connection: loose.forget(connection, object_keys))
 
     async def _write(self, change: Callable[[Connection], T]) -> T:
         deadline, pause = time.monotonic() + PATIENCE, 0.1
         while True:
             try:
                 return await self._database.write(change)
-            except TintypeError:
+            except (TintypeError, LookupError):
                 raise
             except Exception as problem:
                 if time.monotonic() > deadline:

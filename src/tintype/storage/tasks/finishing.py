@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from tintype.domain.lifecycle import Status
 from tintype.domain.money import MOST_MONEY, cost, elapsed_seconds
 from tintype.domain.task import SUCCESS, Lease, Outcome, Task
-from tintype.storage import callbacks, files, statistics, wallet
+from tintype.storage import callbacks, files, loose, statistics, wallet
 from tintype.storage.tasks.rows import change, charge_of, lock_by_lease
 
 
@@ -15,7 +15,8 @@ def finish(connection: Connection, lease: Lease, outcome: Outcome, *, now: int) 
     """The task in `task_postprocess_end`; charged if and only if it succeeded.
 
     `now` is in microseconds since the epoch. Raises LeaseLost if the lease is over: then nothing was written
-    and the outputs belong to nobody. Raises ValueError for a failure with outputs.
+    and the outputs belong to nobody. Raises ValueError for a failure with outputs, LookupError for an output
+    whose object was not announced, or was given up.
     """
     return end_with(connection, lock_by_lease(connection, lease), outcome, now=now)
 
@@ -31,6 +32,8 @@ def end_with(
     end = row.end_time or row.postprocess_start_time or moment
     amount = min(_cost(row, outcome, end), MOST_MONEY) if succeeded else 0
     outputs = outcome.outputs
+    if outputs:
+        loose.take(connection, [file.object_key for file in outputs])
     files.add_outputs(connection, outputs, task_id=row.id, project_id=row.project_id)
     values = {
         "status": Status.POSTPROCESS_END.value,
