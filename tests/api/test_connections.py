@@ -100,7 +100,7 @@ def flood(line: Line, piece: bytes) -> int:
 def test_a_keep_alive_connection_counts_each_head_for_itself(wire: Wire) -> None:
     with line_to(wire, patience=5) as line:
         for _ in range(5):
-            line.send(request(LIST, {**wire.caller.headers(), "x-other": "y" * 50_000}, b" " * 100_000))
+            line.send(request(LIST, {**wire.caller.headers(), "x-other": "y" * 50_000}, b" " * 60_000))
             assert line.receive().status == 200
 
 
