@@ -91,9 +91,20 @@ def test_check_09_without_exactly_one_hex_run_the_signature_is_wrong(
 
 def test_check_10_one_nonce_serves_thirty_requests_and_does_not_age(wire: Wire) -> None:
     eleven_minutes_old = wire.caller.headers(nonce=str(int(time.time()) - 11 * 60))
-    paths = (DETAIL, "/v1/Task/List", "/v1/Task/Cancel", "/v1/Task/Kill", RUN, "/v1/Tool/List")
+    paths = (
+        DETAIL,
+        "/v1/Task/List",
+        "/v1/Task/Cancel",
+        "/v1/Task/Kill",
+        "/v1/Task/InputOutputDelete",
+        RUN,
+        "/v1/Tool/List",
+        "/v1/Tool/Detail",
+        "/v1/Tool/Explore",
+        "/v1/File/FolderCreate",
+    )
 
-    for _ in range(5):
+    for _ in range(3):
         for path in paths:
             assert wire.http.post(path, json=PROBE, headers=eleven_minutes_old).status_code == 200
 
@@ -114,7 +125,21 @@ def test_check_12_a_nonce_is_a_text(wire: Wire, nonce: str) -> None:
     assert wire.post(DETAIL, PROBE, headers=wire.caller.headers(nonce)).status_code == 200
 
 
-@pytest.mark.parametrize("path", [RUN, f"/v1/Run/{MODEL.upper()}", DETAIL, "/v1/Task/List", "/v1/Task/Kill"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        RUN,
+        f"{RUN}/sync",
+        f"/v1/Run/{MODEL.upper()}",
+        DETAIL,
+        "/v1/Task/List",
+        "/v1/Task/Cancel",
+        "/v1/Task/Kill",
+        "/v1/Task/InputOutputDelete",
+        "/v1/File/Upload",
+        "/v1/File/FolderCreate",
+    ],
+)
 @pytest.mark.parametrize("headers", [{}, {"x-api-key": ""}, {"x-nonce": "1", "x-signature": VECTOR}])
 def test_check_13_without_credentials_the_answer_is_code_99(
     wire: Wire, path: str, headers: dict[str, str]

@@ -12,7 +12,7 @@ NOTE = "callbackUrl is not an absolute http(s) URL; no callback will be sent."
 @pytest.mark.parametrize(
     ("callback_url", "text"), [("", REFUSAL), (SENTENCE, f"{REFUSAL}\n{NOTE}")], ids=["none", "a sentence"]
 )
-def test_a_moderated_task_fails_for_free_and_says_why(
+def test_check_91_a_moderated_task_fails_for_free_and_says_why(
     plain_server: Server, callback_url: str, text: str
 ) -> None:
     run = plain_server.run("a dismembered body", safetyTolerance="2", callbackUrl=callback_url)

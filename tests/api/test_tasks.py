@@ -70,7 +70,14 @@ TIMES = (
     "postprocessstarttime",
     "postprocessendtime",
 )
-ALIASES = ("taskid", "taskid as a number", "tasktoken", "socketaccesstoken", "the id as tasktoken")
+ALIASES = (
+    "taskid",
+    "taskid as a number",
+    "tasktoken",
+    "socketaccesstoken",
+    "the id as tasktoken",
+    "the id as text",
+)
 
 
 def named(ran: dict[str, Any], alias: str) -> dict[str, Any]:
@@ -80,6 +87,7 @@ def named(ran: dict[str, Any], alias: str) -> dict[str, Any]:
         "tasktoken": {"tasktoken": ran["socketaccesstoken"]},
         "socketaccesstoken": {"socketaccesstoken": ran["socketaccesstoken"], "uuid": "ignored"},
         "the id as tasktoken": {"tasktoken": int(ran["taskid"])},
+        "the id as text": {"tasktoken": ran["taskid"]},
     }[alias]
 
 
