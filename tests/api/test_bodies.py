@@ -238,24 +238,3 @@ def test_a_form_that_would_not_fit_into_an_answer_is_too_large(wire: Wire) -> No
     body = b"prompt=" + b"%01" * 2_800_000
 
     assert wire.send(RUN, body, FORM).status_code == 413
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/v1/Tool/List",
-        "/v1/Tool/Detail",
-        "/v1/Tool/Explore",
-        "/v1/Task/Detail",
-        LIST,
-        "/v1/File/FolderCreate",
-    ],
-)
-def test_what_takes_no_inputs_takes_64_kib(wire: Wire, path: str) -> None:
-    fitting = b'{"order":"' + b"x" * (2**16 - 12) + b'"}'
-
-    assert wire.send(path, fitting, "application/json").status_code != 413
-    answer = wire.send(path, fitting + b" ", "application/json")
-
-    assert (answer.status_code, answer.json()["result"]) == (413, False)
-    assert answer.json()["errors"] == [{"code": 0, "message": "Request body is too large."}]

@@ -31,8 +31,6 @@ from tintype.domain.rate import Limited, Rate
 from tintype.service import Service
 
 MIB = 2**20
-SMALL_BODY = 2**16
-"""Bytes of a request that has neither inputs for a model nor files."""
 
 
 def create_app(
@@ -55,18 +53,15 @@ def create_app(
     authenticator = Authenticator(service, nonce_window=nonce_window)
     limits = RateLimits(service, rates=rates or {})
     bodies = BodyReader(largest=largest_body, largest_file=largest_file, folder=spool)
-    small_bodies = BodyReader(largest=min(SMALL_BODY, largest_body), largest_file=largest_file)
     run = Run(service, authenticator=authenticator, bodies=bodies, rates=limits)
     app = Starlette(
         routes=[
-            *Tasks(service, authenticator=authenticator, bodies=small_bodies).routes(),
+            *Tasks(service, authenticator=authenticator, bodies=bodies).routes(),
             *run.routes(),
             *Sync(service, run=run.run, following=following, longest=longest_wait).routes(),
-            *Tools(service, authenticator=authenticator, bodies=small_bodies).routes(),
+            *Tools(service, authenticator=authenticator, bodies=bodies).routes(),
             *Files(service).routes(),
-            *Uploads(
-                service, authenticator=authenticator, bodies=bodies, small_bodies=small_bodies, rates=limits
-            ).routes(),
+            *Uploads(service, authenticator=authenticator, bodies=bodies, rates=limits).routes(),
             *health.routes(ready),
             *openapi.routes(service.catalogue, service.public_url),
             *socket.routes(following),

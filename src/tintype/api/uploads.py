@@ -28,19 +28,12 @@ class Uploads:
     """Answers `/v1/File/Upload` and `/v1/File/FolderCreate`."""
 
     def __init__(
-        self,
-        service: Service,
-        *,
-        authenticator: Authenticator,
-        bodies: BodyReader,
-        small_bodies: BodyReader,
-        rates: RateLimits,
+        self, service: Service, *, authenticator: Authenticator, bodies: BodyReader, rates: RateLimits
     ) -> None:
         self._service = service
         self._rates = rates
         self._authenticator = authenticator
         self._bodies = bodies
-        self._small_bodies = small_bodies
 
     def routes(self) -> list[Route]:
         """Both are POST."""
@@ -64,7 +57,7 @@ class Uploads:
     async def create_folder(self, request: Request) -> Response:
         """Makes a folder, or finds the one that has been made already."""
         project = await self._project(request)
-        parameters = await self._small_bodies.parameters(request)
+        parameters = await self._bodies.parameters(request)
         folder = await self._service.filing.create_folder(
             project,
             name=folder_name(text(parameters, "name")),
