@@ -25,6 +25,7 @@ from tintype.domain.rate import Limited, Rate, Standing
 from tintype.domain.task import File, Idempotency, NewTask, Task, TaskName
 from tintype.domain.task_object import task_object
 from tintype.domain.tokens import new_token
+from tintype.domain.web_address import is_web_address
 from tintype.filing import Filing
 from tintype.storage import files, nonces, projects, rates, statistics, tasks
 from tintype.storage.database import Database
@@ -99,7 +100,7 @@ class Service:
         refuse_suspended(project)
         inputs = read_inputs(model, parameters)
         price = model.price_of(inputs)
-        callback_is_wanted = callback.is_callback_url(callback_url)
+        callback_is_wanted = is_web_address(callback_url)
         async with self.filing.keeping(inputs) as kept:
             new = NewTask(
                 token=new_token(),

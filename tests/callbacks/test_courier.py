@@ -6,14 +6,18 @@ import socket
 import time
 
 import pytest
+from sqlalchemy import update
+from structlog.testing import capture_logs
 
 from callbacks.office import Office
 from receiver import Asked, Reply, in_turn, receiving
 from tintype.callbacks import Schedule
 from tintype.callbacks.courier import BROKEN
+from tintype.callbacks.delivery import NO_ADDRESS
 from tintype.callbacks.signing import sign
-from tintype.domain.callback import Delivery
+from tintype.domain.callback import BAD_CALLBACK, Delivery
 from tintype.outbound import open_outbound
+from tintype.storage import callbacks, tables
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 
@@ -213,14 +217,29 @@ async def test_what_breaks_in_here_is_a_failure_on_the_schedule(
     assert receiver.asked == []
 
 
-async def test_credentials_that_cannot_be_sent_are_an_address_that_cannot_be_asked(office: Office) -> None:
-    async with office.courier(schedule=Schedule(first_retry=3600)):
-        task = await office.end("http://a%3Ab:pw@example.com/")
-        moment = (await office.of(task)).due
-        await office.until(task, lambda callback: callback.due > moment)
+@pytest.mark.parametrize("url", ["http://127.1:9/", "http://a%3Ab:pw@example.com/", "http://exa..mple/"])
+async def test_what_cannot_be_called_is_no_callback(office: Office, url: str) -> None:
+    task = await office.end(url)
 
+    assert task.debug_error == BAD_CALLBACK
+    assert await office.database.read(lambda c: callbacks.list_callbacks(c, limit=2, task_id=task.id)) == []
+
+
+async def test_a_callback_to_no_address_is_dropped_at_once(office: Office) -> None:
+    task = await office.end("http://example.org/")
+    bad = "http://127.1/?token=hidden"  # as a version that judged otherwise may have left it
+    await office.database.write(lambda c: c.execute(update(tables.callbacks).values(url=bad)))
+
+    with capture_logs() as logged:
+        async with office.courier(schedule=Schedule(first_retry=3600)):
+            dropped = await office.until(task, lambda callback: callback.state is Delivery.DROPPED)
+
+    assert dropped.attempts == 1
     [attempt] = await office.attempts(task)
-    assert "example.com" in attempt.error
+    assert attempt.error == NO_ADDRESS
+    [said] = [entry for entry in logged if entry["event"] == "callback_dropped"]
+    assert (said["task"], said["error"]) == (task.id, NO_ADDRESS)
+    assert "hidden" not in str(logged)
 
 
 async def test_a_rotated_secret_signs_beside_the_new_one(office: Office) -> None:

@@ -154,7 +154,7 @@ class Courier:
 
     async def _record(self, callback: Callback, outcome: Outcome) -> None:
         moment = now()
-        again = None if outcome.delivered else self._schedule.again(callback, now=moment)
+        again = None if outcome.delivered or outcome.is_final else self._schedule.again(callback, now=moment)
         await self._database.write(
             lambda connection: callbacks.record(
                 connection,

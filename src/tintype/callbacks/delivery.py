@@ -7,12 +7,13 @@ import msgspec
 from tintype.callbacks.signing import headers
 from tintype.domain.callback import Claimed
 from tintype.domain.clock import now
-from tintype.domain.errors import OutboundError
+from tintype.domain.errors import NoWebAddress, OutboundError
 from tintype.domain.money import MICROSECONDS
 from tintype.outbound import Outbound
 
 EXCERPT = 1024
 """Bytes of an answer that the log keeps."""
+NO_ADDRESS = "the callback's URL is no address that can be called; it is not tried again"
 CONTENT_TYPE = "application/json; charset=utf-8"
 
 
@@ -22,6 +23,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     status: int | None = None
     answer: str = ""
     error: str = ""
+    is_final: bool = False
+    """Whether another attempt would meet the same."""
 
     @property
     def delivered(self) -> bool:
@@ -43,6 +46,8 @@ async def deliver(outbound: Outbound, claimed: Claimed, secrets: Sequence[str], 
             within=within,
             excerpt=EXCERPT,
         )
+    except NoWebAddress:
+        return Outcome(error=NO_ADDRESS, is_final=True)
     except OutboundError as problem:
         return Outcome(error=str(problem))
     return Outcome(status=answered.status, answer=answered.beginning.decode("utf-8", "replace"))

@@ -1,17 +1,14 @@
 """Callbacks: telling somebody's server, once, that a task has ended; and every attempt at it."""
 
 from enum import StrEnum
-from urllib.parse import urlsplit
 
 import msgspec
 
 from tintype.domain.catalogue import Model
 from tintype.domain.task import CallbackOrder, Task
 from tintype.domain.task_object import envelope, page_fields, task_fields
-from tintype.domain.urls import is_web_url
 
 BAD_CALLBACK = "callbackUrl is not an absolute http(s) URL; no callback will be sent."
-DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Delivery(StrEnum):
@@ -84,14 +81,3 @@ def callback_body(task: Task, order: CallbackOrder) -> bytes:
     """The task as Task/Detail shows it, in its envelope."""
     shown = task_fields(task, order.public_url) | order.page
     return msgspec.json.encode(envelope(1, [shown]))
-
-
-def is_callback_url(text: str) -> bool:
-    """Whether a callback can be sent there: an absolute http(s) URL with a host."""
-    return is_web_url(text)
-
-
-def host_of(url: str) -> str:
-    """`name:port` of a callback URL."""
-    parts = urlsplit(url)
-    return f"{parts.hostname}:{parts.port or DEFAULT_PORTS[parts.scheme]}"

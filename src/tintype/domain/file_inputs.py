@@ -8,7 +8,7 @@ from tintype.domain.catalogue import Model
 from tintype.domain.file_types import PICTURES
 from tintype.domain.parameter import ONE_FILE, Parameter
 from tintype.domain.part import Part
-from tintype.domain.urls import is_web_url
+from tintype.domain.web_address import is_web_address
 
 LONGEST_URL = 8192
 _BETWEEN_URLS = re.compile(r",(?=\s*(?:https?://|$))", re.IGNORECASE)
@@ -79,7 +79,7 @@ def _check(parameter: Parameter, entry: Any) -> None:
     if isinstance(entry, Part):
         if entry.kind is None or not entry.kind.is_picture:
             raise _refused(parameter, f"must be a picture ({', '.join(PICTURES)})")
-    elif not isinstance(entry, str) or len(entry) > LONGEST_URL or not is_web_url(entry):
+    elif not isinstance(entry, str) or len(entry) > LONGEST_URL or not is_web_address(entry):
         raise _refused(parameter, "must be a file or an absolute http(s) URL")
 
 

@@ -5,7 +5,6 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
@@ -20,14 +19,13 @@ from tintype.domain.errors import (
     Unreachable,
     UnusableAnswer,
 )
+from tintype.domain.web_address import SHOWN, read_web_address, shown_address
 from tintype.outbound.connecting import NotPublic, connector
 
 CHUNK = 64 * 1024
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 LAST_WORDS = 2.0
 """Seconds for the beginning of an answer whose status is known."""
-SHOWN = 200
-"""Characters of an address that a message repeats."""
 
 Sink = Callable[[bytes], object]
 
@@ -68,7 +66,7 @@ class Outbound:
         `within` is in seconds, `excerpt` the bytes of the answer's body to keep. Raises NoWebAddress,
         AddressRefused, Unreachable, TooSlow.
         """
-        target = web_address(url)
+        target = _target(url)
         with _named_errors(target, within):
             async with (
                 asyncio.timeout(within) as limit,
@@ -87,7 +85,7 @@ class Outbound:
         each checked anew. Raises NoWebAddress, AddressRefused, Unreachable, TooSlow, TooLarge and
         UnusableAnswer, and then `into` may have been given a part; what `into` raises comes as it is.
         """
-        target = web_address(url)
+        target = _target(url)
         with _named_errors(target, within):
             async with asyncio.timeout(within):
                 for _ in range(redirects + 1):
@@ -108,7 +106,7 @@ class Outbound:
         except (aiohttp.ClientError, ssl.SSLError):
             raise
         except ValueError as problem:  # of an address that only the client finds unusable
-            raise NoWebAddress(url=_shown(str(target))) from problem
+            raise NoWebAddress(url=shown_address(str(target))) from problem
         async with response:
             yield response
 
@@ -127,31 +125,10 @@ async def open_outbound(*, allow_private: bool = False) -> AsyncIterator[Outboun
         yield Outbound(session)
 
 
-def web_address(text: str) -> URL:
-    """The URL, as it is if it is ASCII. Raises NoWebAddress unless it is absolute, and of http(s)."""
-    if any(character <= " " or character == "\x7f" for character in text):
-        raise NoWebAddress(url=_shown(text))
-    try:
-        parts = urlsplit(text)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
-            raise ValueError
-        url = URL(text, encoded=text.isascii())
-        if not url.host:
-            raise ValueError
-        _check_credentials(url)
-    except ValueError:
-        raise NoWebAddress(url=_shown(text)) from None
-    return url
-
-
-def _check_credentials(url: URL) -> None:
-    """Raises ValueError for a user or a password that HTTP cannot carry."""
-    if url.user is not None or url.password is not None:
-        aiohttp.encode_basic_auth(url.user or "", url.password or "", "latin1")  # as the client does
-
-
-def _shown(text: str) -> str:
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+def _target(text: str) -> URL:
+    """The URL to ask, as it is if it is ASCII. Raises NoWebAddress."""
+    address = read_web_address(text)
+    return URL(address.url, encoded=address.url.isascii())
 
 
 def _next_address(asked: URL, response: aiohttp.ClientResponse) -> URL:
@@ -159,9 +136,9 @@ def _next_address(asked: URL, response: aiohttp.ClientResponse) -> URL:
     if not location:
         raise UnusableAnswer(host=asked.host, problem="a redirect to nowhere")
     try:
-        return web_address(str(asked.join(URL(location, encoded=location.isascii()))))
+        return _target(str(asked.join(URL(location, encoded=location.isascii()))))
     except ValueError:
-        raise NoWebAddress(url=_shown(location)) from None
+        raise NoWebAddress(url=shown_address(location)) from None
 
 
 async def _beginning(response: aiohttp.ClientResponse, size: int, last: float) -> bytes:
@@ -202,7 +179,7 @@ def _named_errors(target: URL, within: float) -> Any:
     except TimeoutError:
         raise TooSlow(host=host, seconds=f"{within:g}") from None
     except aiohttp.InvalidURL as problem:
-        raise NoWebAddress(url=_shown(str(target))) from problem
+        raise NoWebAddress(url=shown_address(str(target))) from problem
     except aiohttp.ClientConnectorError as problem:
         if isinstance(problem.os_error, NotPublic):
             raise AddressRefused(host=host) from None

@@ -3,9 +3,10 @@
 import msgspec
 from sqlalchemy import Connection, insert, select, update
 
-from tintype.domain.callback import Delivery, callback_body, host_of
+from tintype.domain.callback import Delivery, callback_body
 from tintype.domain.task import CallbackOrder, Task
 from tintype.domain.tokens import new_token
+from tintype.domain.web_address import read_web_address
 from tintype.storage.tables import callbacks
 
 
@@ -16,7 +17,7 @@ def order(connection: Connection, task: Task, wanted: CallbackOrder) -> None:
         "task_id": task.id,
         "project_id": task.project_id,
         "url": task.callback_url,
-        "host": host_of(task.callback_url),
+        "host": read_web_address(task.callback_url).server,
         "context": msgspec.to_builtins(wanted),
         "state": Delivery.WAITING.value,
         **dict.fromkeys(("attempts", "tries", "begin_time", "due_time", "lease_time", "end_time"), 0),
