@@ -1,6 +1,7 @@
 """The client for asyncio."""
 
 import asyncio
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -99,6 +100,15 @@ class AsyncClient:
     async def download(self, output: Output | str) -> bytes:
         """A picture's bytes."""
         return await self._perform(self._calls.download(output))
+
+    async def call(
+        self, path: str, body: Mapping[str, Any], *, patience: float | None = None
+    ) -> dict[str, Any]:
+        """The answer, as it came, to any call, such as `call("/v1/Task/Detail", {"taskid": "7"})`.
+
+        It is tried again when the connection breaks, so it may arrive twice. `patience` is in seconds.
+        """
+        return await self._perform(self._calls.call(path, body, patience=patience))
 
     async def close(self) -> None:
         """Gives the connections back. Also done on leaving `async with AsyncClient(…)`."""

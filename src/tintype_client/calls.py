@@ -39,6 +39,12 @@ class Calls:
         scheme, separator, rest = self._base_url.partition("://")
         return f"{'wss' if scheme.lower() == 'https' else 'ws'}{separator}{rest}/v1"
 
+    def call(
+        self, path: str, body: Mapping[str, Any], *, patience: float | None = None
+    ) -> Steps[dict[str, Any]]:
+        """Any call of the protocol, with its answer as it came. It may be sent more than once."""
+        return self._post(path, body, dict[str, Any], patience=patience)
+
     def run(
         self, model: str, inputs: Mapping[str, Any], *, idempotency_key: str | None = None
     ) -> Steps[Ticket]:

@@ -1,6 +1,7 @@
 """The client for ordinary code."""
 
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -109,6 +110,13 @@ class Client:
     def download(self, output: Output | str) -> bytes:
         """A picture's bytes."""
         return self._perform(self._calls.download(output))
+
+    def call(self, path: str, body: Mapping[str, Any], *, patience: float | None = None) -> dict[str, Any]:
+        """The answer, as it came, to any call, such as `call("/v1/Task/Detail", {"taskid": "7"})`.
+
+        It is tried again when the connection breaks, so it may arrive twice. `patience` is in seconds.
+        """
+        return self._perform(self._calls.call(path, body, patience=patience))
 
     def close(self) -> None:
         """Gives the connections back. Also done on leaving `with Client(…)`."""

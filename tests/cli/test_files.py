@@ -35,7 +35,8 @@ def test_json_tells_what_the_server_found(plain_server: Server, folder: Path) ->
     done = tintype("upload", "a.png", "--json", cwd=folder, **access(plain_server))
 
     kept = json.loads(done.stdout)
-    assert (kept["name"], kept["contenttype"], kept["size"]) == ("a.png", "image/png", len(PNG))
+    assert (kept["name"], kept["contenttype"], kept["size"]) == ("a.png", "image/png", str(len(PNG)))
+    assert kept.keys() >= {"id", "parentid", "url", "addedtime", "accesskey"}
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,31 @@ def test_inputs_reach_the_model_under_their_own_names(plain_server: Server, tmp_
         "seed": "7",
     }
     assert report["files"] == ["a-red-apple.jpg"]
+    detail = plain_server.client.call("/v1/Task/Detail", {"taskid": report["task"]["id"]})
+    assert report["task"] == detail["tasklist"][0]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_task_that_fails_is_never_said_to_be_done(
+    plain_server: Server, tmp_path: Path, as_json: bool
+) -> None:
+    done = tintype(
+        *("run", MODEL, "--prompt", "a dismembered body", "--safety-tolerance", "2"),
+        *(["--json"] if as_json else []),
+        cwd=tmp_path,
+        **access(plain_server),
+    )
+
+    assert done.returncode == 1
+    *told, ended, reason = done.stderr.splitlines()
+    assert ended == "failed"
+    assert not {"drawn", "done"} & set(told)
+    assert "Request moderated" in reason
+    if as_json:
+        report = json.loads(done.stdout)
+        assert (report["task"]["pexit"], report["files"]) == ("1", [])
+    else:
+        assert done.stdout == ""
 
 
 def test_wrong_inputs_are_refused_in_the_words_of_the_server(plain_server: Server, tmp_path: Path) -> None:

@@ -24,9 +24,14 @@ def test_a_task_is_shown_as_the_protocol_does(plain_server: Server, tmp_path: Pa
 
     done = tintype("task", "show", task.token, "--json", cwd=tmp_path, data=str(plain_server.data))
 
-    shown = json.loads(done.stdout)
-    assert shown["socketaccesstoken"] == task.token
-    assert shown["outputs"][0]["contenttype"] == "image/png"
+    listed = tintype("task", "list", "--limit", "1", "--json", cwd=tmp_path, data=str(plain_server.data))
+
+    detail = plain_server.client.call("/v1/Task/Detail", {"taskid": task.id})
+    assert json.loads(done.stdout) == detail["tasklist"][0]
+    assert json.loads(done.stdout)["createtime"].isdigit()
+    answer = json.loads(listed.stdout)
+    assert answer.keys() == {"total", "errors", "tasklist", "result"}
+    assert answer["tasklist"][0].keys() == detail["tasklist"][0].keys()
 
 
 def test_a_running_task_is_killed(server: Server, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from tintype.cli.connection import Key, Secret, Url, connect
 from tintype.cli.display import display
 from tintype.cli.exits import Exit
 from tintype.cli.pictures import demand_writable, format_of, write_picture
-from tintype.cli.printing import print_quote
+from tintype.cli.printing import print_json, print_quote
 from tintype.cli.refusals import Stop
 from tintype.cli.sources import pictures
 
@@ -29,9 +29,8 @@ _WORDS = {
     "task_assign": "accepted",
     "task_start": "drawing",
     "task_output": "drawing",
-    "task_end": "drawn",
-    "task_postprocess_start": "storing",
-    "task_postprocess_end": "done",
+    "task_end": "finishing",
+    "task_postprocess_start": "finishing",
     "task_cancel": "cancelled",
 }
 _INPUTS = "Inputs (checked by the server; what is not given has the model's default)"
@@ -103,9 +102,13 @@ def run(
             return
         with _naming_the_models(client, model):
             task = _draw(client, model, inputs | others)
-        task.raise_for_failure()
         files = [_download(client, task, number, output) for number in range(len(task.outputs))]
-    _report(task, files, as_json=as_json)
+        if as_json:
+            shown = client.call("/v1/Task/Detail", {"taskid": task.id})["tasklist"][0]
+            print_json({"task": shown, "files": [str(file) for file in files]})
+        task.raise_for_failure()
+    if not as_json:
+        typer.echo("\n".join(map(str, files)))
 
 
 def _demand_model(model: str) -> str:
@@ -156,14 +159,23 @@ def _draw(client: "Client", model: str, inputs: dict[str, Any]) -> "Task":
         with display() as show:
 
             def on_progress(progress: "Progress") -> None:
-                words = _WORDS.get(progress.task.status, progress.task.status)
-                show.show(words, step=progress.step, steps=progress.steps, speed=progress.speed)
+                if words := _words(progress.task):
+                    show.show(words, step=progress.step, steps=progress.steps, speed=progress.speed)
 
             show.show("sending")
             ticket = client.run(model, idempotency_key=idempotency_key, **inputs)
             return client.wait(ticket, on_progress)
     except KeyboardInterrupt:
         raise Stop(_killed(client, model, inputs, idempotency_key, ticket), Exit.INTERRUPTED) from None
+
+
+def _words(task: "Task") -> str:
+    """How far the task is; nothing when it has ended and it is not known yet how."""
+    if task.is_terminal and not task.cancelled:
+        if task.exit_code is None:
+            return ""
+        return "done" if task.succeeded else "failed"
+    return _WORDS.get(task.status, task.status)
 
 
 def _killed(
@@ -190,13 +202,3 @@ def _download(client: "Client", task: "Task", number: int, output: Path | None) 
     image = client.download(picture)
     prompt = str(task.parameters.get("prompt", ""))
     return write_picture(image, to=path, prompt=prompt, content_type=picture.content_type)
-
-
-def _report(task: "Task", files: list[Path], *, as_json: bool) -> None:
-    if not as_json:
-        typer.echo("\n".join(map(str, files)))
-        return
-    import msgspec
-
-    report = {"task": task, "files": [str(file) for file in files]}
-    typer.echo(msgspec.json.encode(report).decode())

@@ -1,26 +1,27 @@
 """`tintype task`: looking at a server's tasks, and ending them."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tintype.cli.connection import Key, Secret, Url, connect
+from tintype.cli.printing import print_json
 
 if TYPE_CHECKING:
-    from tintype_client import Task
+    from tintype_client import Client, Task
 
 app = typer.Typer(no_args_is_help=True, help="Look at a server's tasks, and end them.")
 
 Name = Annotated[str, typer.Argument(metavar="ID", help="The task's id or token.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Json = Annotated[bool, typer.Option("--json", help="Print what the server says of it, as JSON.")]
 
 
 @app.command()
 def show(task: Name, as_json: Json = False, url: Url = None, key: Key = None, secret: Secret = None) -> None:
     """Show one task."""
     with connect(url=url, key=key, secret=secret) as client:
-        _print_task(client.task(task), as_json=as_json)
+        _print_task(_ask(client, "Detail", task), as_json=as_json)
 
 
 @app.command()
@@ -29,14 +30,14 @@ def cancel(
 ) -> None:
     """Cancel a task that is still in the queue."""
     with connect(url=url, key=key, secret=secret) as client:
-        _print_task(client.cancel(task), as_json=as_json)
+        _print_task(_ask(client, "Cancel", task), as_json=as_json)
 
 
 @app.command()
 def kill(task: Name, as_json: Json = False, url: Url = None, key: Key = None, secret: Secret = None) -> None:
     """Kill a task in any state but an ended one."""
     with connect(url=url, key=key, secret=secret) as client:
-        _print_task(client.kill(task), as_json=as_json)
+        _print_task(_ask(client, "Kill", task), as_json=as_json)
 
 
 @app.command("list")
@@ -51,20 +52,34 @@ def list_tasks(
 ) -> None:
     """List the project's tasks, newest first."""
     with connect(url=url, key=key, secret=secret) as client:
+        if as_json:
+            print_json(client.call("/v1/Task/List", {"start": start, "limit": limit, "modelName": model}))
+            return
         page = client.list(start=start, limit=limit, model=model)
-    if as_json:
-        _print_json(page)
-        return
     for task in page.tasks:
         prompt = str(task.parameters.get("prompt", ""))
         typer.echo(f"{task.id:<8} {task.status:<22} {_moment(task.created):<26} {task.model}  {prompt}")
     typer.echo(f"{len(page.tasks)} of {page.total}", err=True)
 
 
-def _print_task(task: "Task", *, as_json: bool) -> None:
+def _ask(client: "Client", endpoint: str, name: str) -> dict[str, Any]:
+    """The task as the protocol shows it."""
+    from tintype_client.calls import named
+
+    answer = client.call(f"/v1/Task/{endpoint}", named(name))
+    task: dict[str, Any] = answer["tasklist"][0]
+    return task
+
+
+def _print_task(shown: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        _print_json(task)
+        print_json(shown)
         return
+    import msgspec
+
+    from tintype_client import Task
+
+    task = msgspec.convert(shown, Task, strict=False)
     lines = {
         "id": task.id,
         "token": task.token,
@@ -88,9 +103,3 @@ def _status(task: "Task") -> str:
 
 def _moment(seconds: int) -> str:
     return datetime.fromtimestamp(seconds).astimezone().isoformat(" ", "seconds") if seconds else ""
-
-
-def _print_json(value: object) -> None:
-    import msgspec
-
-    typer.echo(msgspec.json.encode(value).decode())

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from tintype.cli.connection import Key, Secret, Url, connect
+from tintype.cli.printing import print_json
 from tintype.cli.refusals import Stop
 from tintype.cli.sources import source
 
@@ -21,14 +22,18 @@ def upload(
     secret: Secret = None,
 ) -> None:
     """Keep files on a server, and print their addresses."""
-    import msgspec
+    from tintype_client.calls import UPLOAD_PATIENCE
 
     paths = [_file(text) for text in files]
     with connect(url=url, key=key, secret=secret) as client:
         place = client.create_folder(folder) if folder else None
         for path in paths:
-            kept = client.upload(path, folder=place)
-            typer.echo(msgspec.json.encode(kept).decode() if as_json else kept.url)
+            if not as_json:
+                typer.echo(client.upload(path, folder=place).url)
+                continue
+            named = {"file": path, "folderid": place.id if place else None}
+            kept = client.call("/v1/File/Upload", named, patience=UPLOAD_PATIENCE)
+            print_json(kept["list"][0])
 
 
 def _file(text: str) -> Path:
