@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_plus
 
 import pytest
 
@@ -69,6 +70,8 @@ def objects(folder: Path) -> set[Path]:
         ([("inputImage", PNG, "a.png"), ("inputImageUrl", "")], [PNG]),
         ([("inputImage", PNG, "a.png"), ("inputImage", JPEG, "b.jpg")], [PNG, JPEG]),
         ([("inputImage", URL), ("inputImage", PNG, "a.png"), ("inputImage", OTHER)], [URL, PNG, OTHER]),
+        ([("inputImage[]", PNG, "a.png"), ("inputImage[]", JPEG, "b.jpg")], [PNG, JPEG]),
+        ([("inputImage[]", PNG, "a.png"), ("inputImage", URL), ("inputImage[]", OTHER)], [PNG, URL, OTHER]),
         ([("inputImage", URL)], [URL]),
         ([("inputImage", "")], [""]),
         ([("inputImage", b"", "")], []),
@@ -103,6 +106,32 @@ def test_check_68_json_and_forms_name_urls(wire: Wire, asked: dict[str, Any], ur
 
     assert task.inputs["inputImage"] == urls
     assert {name: value for name, value in task.parameters.items() if name != "prompt"} == asked
+
+
+@pytest.mark.parametrize("name", ["inputImage[]", "inputImageUrl[]"])
+def test_a_name_may_be_marked_as_a_list(wire: Wire, name: str) -> None:
+    form = f"prompt=x&{name}={quote_plus(URL)}&{name}={quote_plus(OTHER)}&colour[]=red".encode()
+    answers = [
+        wire.post(RUN, {"prompt": "x", name: [URL, OTHER], "colour[]": "red"}).json(),
+        wire.send(RUN, form, "application/x-www-form-urlencoded").json(),
+        wire.send(
+            RUN, multipart(("prompt", "x"), (name, URL), (name, OTHER), ("colour[]", "red")), MULTIPART
+        ).json(),
+    ]
+
+    for answer in answers:
+        task = wire.claim(answer)
+
+        assert task.inputs["inputImage"] == [URL, OTHER]
+        assert task.parameters == {"prompt": "x", name.removesuffix("[]"): [URL, OTHER], "colour[]": "red"}
+
+
+def test_too_many_files_marked_as_a_list_are_refused(wire: Wire) -> None:
+    parts = [("inputImage[]", PNG, "a.png"), ("inputImage", PNG, "b.png")] * 5
+
+    answer = wire.send(RUN, multipart(("prompt", "x"), *parts), MULTIPART)
+
+    assert refusal(answer) == "Request parameter [inputImage] has too many files"
 
 
 def test_check_68_every_file_reaches_the_inputs(wire: Wire) -> None:

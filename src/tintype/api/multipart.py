@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from tintype.api.list_names import plain_name
 from tintype.api.spool import Spool
 from tintype.domain.errors import InvalidInputs, MalformedRequest, RequestTooLarge
 from tintype.domain.part import Part
@@ -124,7 +125,7 @@ class MultipartReader:
 
     def _begin_file(self, filename: bytes) -> Spool | None:
         """Where the part's bytes go, if they are wanted."""
-        name = (self._name or b"").decode()
+        name = plain_name((self._name or b"").decode(), self._left)
         if name not in self._left:
             return None
         self._left[name] -= 1

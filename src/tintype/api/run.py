@@ -15,7 +15,7 @@ from tintype.api.rates import RateLimits, telling_rates
 from tintype.api.scalars import text
 from tintype.domain.catalogue import Model
 from tintype.domain.errors import MalformedRequest, ModelNotAccessible, NotPermitted, RequestTooLarge
-from tintype.domain.file_inputs import file_parameters
+from tintype.domain.file_inputs import file_parameters, list_names
 from tintype.domain.money import dollars
 from tintype.domain.part import with_parts
 from tintype.domain.pricing import Quote
@@ -53,7 +53,9 @@ class Run:
         model = self._service.catalogue.find(request.path_params["owner"], request.path_params["model"])
         if not model.is_open_to(project.name):
             raise ModelNotAccessible
-        async with self._bodies.parameters_with_files(request, file_parameters(model)) as parameters:
+        async with self._bodies.parameters_with_files(
+            request, file_parameters(model), lists=list_names(model)
+        ) as parameters:
             return await self._submit(request, project, model, parameters)
 
     async def _submit(

@@ -1,7 +1,8 @@
 """The tool endpoints: which models there are, and each model's page."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.requests import Request
@@ -46,25 +47,28 @@ class Tools:
 
     async def list_tools(self, request: Request) -> Response:
         """One page of the models that fit."""
-        visible, parameters = await self._asked(request)
-        fitting = in_order((model for model in visible if fits(model, parameters)), parameters)
-        start = count(parameters, "start", default=0, low=0)
-        limit = count(parameters, "limit", default=20, low=1, high=100)
-        items = await self._items(fitting[start : start + limit], parameters)
+        async with self._asked(request) as (visible, parameters):
+            fitting = in_order((model for model in visible if fits(model, parameters)), parameters)
+            start = count(parameters, "start", default=0, low=0)
+            limit = count(parameters, "limit", default=20, low=1, high=100)
+            items = await self._items(fitting[start : start + limit], parameters)
         return success({"result": True, "errors": [], "total": len(fitting), "tool": items})
 
     async def detail(self, request: Request) -> Response:
         """One model's page."""
-        visible, parameters = await self._asked(request)
-        model = self._service.catalogue.find(text(parameters, "slugowner"), text(parameters, "slugproject"))
-        if model not in visible:
-            raise ModelNotAccessible
-        return success({"result": True, "errors": [], "tool": await self._items([model], parameters)})
+        async with self._asked(request) as (visible, parameters):
+            model = self._service.catalogue.find(
+                text(parameters, "slugowner"), text(parameters, "slugproject")
+            )
+            if model not in visible:
+                raise ModelNotAccessible
+            items = await self._items([model], parameters)
+        return success({"result": True, "errors": [], "tool": items})
 
     async def explore(self, request: Request) -> Response:
         """All models, by category."""
-        visible, parameters = await self._asked(request)
-        groups = [await self._group(shelf, parameters) for shelf in shelves(visible, await self._runs())]
+        async with self._asked(request) as (visible, parameters):
+            groups = [await self._group(shelf, parameters) for shelf in shelves(visible, await self._runs())]
         return success({"result": True, "errors": [], "explore": groups})
 
     async def picture(self, request: Request) -> Response:
@@ -74,12 +78,17 @@ class Tools:
             raise UnknownPath
         return FileResponse(path, headers={"x-content-type-options": "nosniff"})
 
-    async def _asked(self, request: Request) -> tuple[list[Model], Mapping[str, Any]]:
+    @asynccontextmanager
+    async def _asked(self, request: Request) -> AsyncIterator[tuple[list[Model], Mapping[str, Any]]]:
         """The models that the caller may see, and the parameters."""
         project = await self._authenticator.project_if_any(request)
         name = project.name if project else None
         visible = [model for model in self._service.catalogue.models if model.is_open_to(name)]
-        return visible, await self._bodies.parameters(request)
+        if project is not None:
+            yield visible, await self._bodies.parameters(request)
+            return
+        async with self._bodies.strangers_parameters(request) as parameters:
+            yield visible, parameters
 
     async def _items(self, models: Sequence[Model], parameters: Mapping[str, Any]) -> list[ToolItem]:
         runs, summary = await self._runs(), flag(parameters, "summary")

@@ -43,6 +43,12 @@ def file_parameters(model: Model) -> dict[str, int]:
     return {parameter.id: parameter.most_files for parameter in model.items() if parameter.is_file}
 
 
+def list_names(model: Model) -> set[str]:
+    """What may hold several files or URLs in a Run of the model."""
+    named = file_parameters(model)
+    return {*named, *(urls for name in named for urls in url_names(name))}
+
+
 def url_names(name: str) -> list[str]:
     """What URLs for a parameter may be called: `{id}Url`, and `…UrlMultiple` beside `…Multiple`."""
     if name.endswith(_MULTIPLE):
