@@ -42,6 +42,24 @@ def fields_of(asked: Job) -> dict[str, object]:
     return {name: getattr(asked, name) for name in kept}
 
 
+def test_a_checkpoint_with_native_sizes_sees_references_of_all_shapes_on_the_first_of_them(
+    tmp_path: Path, engine_of: EngineOf
+) -> None:
+    folder = write_checkpoint(tmp_path / "tiny", sidecar="[canvas]\nnative = [[64, 64], [128, 64]]\n")
+    engine = engine_of(folder)
+    shapes = [(64, 64), (640, 640), (300, 100), (64, 90)]
+    jobs = [job(id=f"{w}x{h}", images=(reference(w, h),), steps=2) for w, h in shapes]
+
+    references = [engine.prepare(one).encoded[0] for one in jobs]
+
+    assert [(one.grid.rows, one.grid.columns) for one in references] == [(4, 4)] * 4
+    for one in jobs:
+        engine.admit(one)
+    assert sum(isinstance(event, Progress) for event in engine.step()) == 4
+    while not engine.idle:
+        engine.step()
+
+
 def test_embedded_guidance_goes_with_references(tmp_path: Path, engine_of: EngineOf) -> None:
     engine = engine_of(write_checkpoint(tmp_path / "tiny", guidance_embeds=True))
     jobs = [job(images=(reference(64, 64),), guidance=strength) for strength in (1.0, 6.0)]

@@ -102,7 +102,7 @@ def open_checkpoint(path: str, *, device: torch.device, dtype: torch.dtype) -> C
         dtype=dtype,
         transformer=transformer,
         decoder=Decoder(vae, token=canvases.token),
-        references=ReferenceEncoder(vae, token=canvases.token),
+        references=ReferenceEncoder(vae, canvases),
         most_references=sidecar.edit.references,
         text=prompts,
         shift=shift,

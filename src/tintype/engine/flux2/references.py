@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from tintype.engine.engine import reading
-from tintype.engine.flux2.canvas import Canvas
+from tintype.engine.flux2.canvas import Canvas, Canvases, resampled
 from tintype.engine.flux2.latents import patchify
 from tintype.engine.flux2.remembered import Remembered
 from tintype.engine.images.reading import UnusablePicture, read_picture
@@ -40,10 +40,9 @@ class ReferenceEncoder:
     """The encoding half of an `AutoencoderKLFlux2`. Encodes one picture at a time, so that its tokens
     never depend on its neighbours. For one thread at a time."""
 
-    def __init__(self, vae: Any, *, token: int, cache_bytes: int = CACHE_BYTES) -> None:
-        """`token` is pixels per side of a token."""
+    def __init__(self, vae: Any, canvases: Canvases, *, cache_bytes: int = CACHE_BYTES) -> None:
         self._vae = vae
-        self._token = token
+        self._canvases = canvases
         variance = vae.bn.running_var.float() + vae.config.batch_norm_eps
         self._scale = variance.sqrt().view(1, -1, 1, 1)
         self._shift = vae.bn.running_mean.float().view(1, -1, 1, 1)
@@ -62,7 +61,7 @@ class ReferenceEncoder:
 
     @torch.inference_mode()
     def _encode(self, file: bytes) -> Reference:
-        picture = prepared(read_picture(file), self._token)
+        picture = prepared(read_picture(file), self._canvases)
         pixels = torch.from_numpy(np.array(picture)).to(self._vae.device)
         pixels = (pixels.permute(2, 0, 1)[None].float() / 255) * 2 - 1
         pixels = pixels.to(self._vae.dtype).contiguous(memory_format=torch.channels_last)
@@ -73,18 +72,23 @@ class ReferenceEncoder:
         return Reference(grid=Canvas(rows=rows, columns=columns), tokens=tokens)
 
 
-def prepared(picture: "Image", token: int) -> "Image":
-    """The picture within `LARGEST_AREA` (Lanczos), its middle cropped to whole tokens.
+def prepared(picture: "Image", canvases: Canvases) -> "Image":
+    """The picture as it is encoded.
 
-    Raises `UnusablePicture` if no whole token is left.
+    FLUX.2 takes any shape: the picture within `LARGEST_AREA` (Lanczos), its middle cropped to whole tokens. A
+    checkpoint with native canvases knows references on the first of them alone: the picture is resampled to
+    fit into that one, and its background continued. Raises `UnusablePicture` if no whole token is left.
     """
-    from PIL.Image import Resampling
+    from PIL.Image import Resampling, fromarray
 
+    if canvases.native:
+        return fromarray(resampled(np.asarray(picture), *canvases.native[0]))
     width, height = picture.size
     if width * height > LARGEST_AREA:
         scale = math.sqrt(LARGEST_AREA / (width * height))
         width, height = int(width * scale), int(height * scale)
         picture = picture.resize((width, height), Resampling.LANCZOS)
+    token = canvases.token
     columns, rows = width // token, height // token
     if not columns or not rows:
         raise UnusablePicture(f"is {width} × {height} pixels, less than a token of {token} × {token}")
