@@ -8,13 +8,16 @@ the best.
 
 import argparse
 import copy
+import random
 
 import torch
 from torch import Tensor
 
+from training.examples import Batch, Examples
 from training.packages import WORK
 from training.run import Run, follow
-from training.transformer import examples, optimisers, positions, times, untrained
+from training.scenes import SQUARE
+from training.transformer import Drawing, optimisers, times, untrained
 
 BEST, DEFAULT = 2.0, 4.5  #: the guidance that drew best, and the one that shall
 BATCH = 64
@@ -25,44 +28,39 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=15)
     parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--start", default="transformer.pt", help="file in work/")
     parser.add_argument("--compile", action="store_true")
     arguments = parser.parse_args()
     torch.manual_seed(1)
+    random.seed(1)
 
-    data = examples()
+    data = Examples()
     model = untrained(data.features)
-    model.load_state_dict(torch.load(WORK / "transformer.pt", weights_only=True)["average"])
+    model.load_state_dict(torch.load(WORK / arguments.start, weights_only=True)["average"])
     average = copy.deepcopy(model).requires_grad_(False)
-    image_ids, text_ids = positions()
     muon, adam = optimisers(model, arguments.lr)
     run = Run(
         WORK / "calibrated.pt",
         minutes=arguments.minutes,
         parts={"model": model, "average": average, "muon": muon, "adam": adam},
     )
-    forward = torch.compile(model) if arguments.compile else model
-    empty = data.features[0].float().expand(BATCH, -1, -1)
+    forward = Drawing(model, compiled=arguments.compile)
+    empty = data.features[0].float()
 
-    def velocities(mixed: Tensor, t: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        with torch.autocast("cpu", torch.bfloat16):
-            both = forward(
-                hidden_states=torch.cat([mixed, mixed]),
-                timestep=torch.cat([t, t]),
-                guidance=None,
-                encoder_hidden_states=torch.cat([context, empty]),
-                txt_ids=text_ids,
-                img_ids=image_ids,
-                return_dict=False,
-            )[0]
-        asked, plain = both.float().chunk(2)
+    def velocities(mixed: Tensor, t: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        context = torch.cat([batch.context, empty.expand_as(batch.context)])
+        given = None if batch.given is None else torch.cat([batch.given, batch.given])
+        both = forward(torch.cat([mixed, mixed]), torch.cat([t, t]), context, batch.canvas, given)
+        asked, plain = both.chunk(2)
         return asked, plain
 
     while run.unfinished:
-        clean, context = data.draw(BATCH, empty=0)
-        t, noise = times(BATCH), torch.randn_like(clean)
-        mixed = torch.lerp(clean, noise, t.view(-1, 1, 1))
-        asked, plain = velocities(mixed, t, context)
-        wanted = noise - clean
+        batch = data.draw(empty=0, size=BATCH)
+        size = len(batch.clean)
+        t, noise = times(size), torch.randn_like(batch.clean)
+        mixed = torch.lerp(batch.clean, noise, t.view(-1, 1, 1))
+        asked, plain = velocities(mixed, t, batch)
+        wanted = noise - batch.clean
         guided = plain.detach() + DEFAULT / BEST * (asked - plain.detach())
         errors = (guided - wanted).square().mean((1, 2))
         loss = errors.mean() + PLAIN * (plain - wanted).square().mean()
@@ -76,7 +74,8 @@ def main() -> None:
         muon.step()
         adam.step()
         follow(average, model, decay=0.995, step=run.step)
-        run.tick(BATCH, every=50, guided=errors.mean().item(), noisy=errors[t > 0.7].mean().item())
+        kind = "edit" if batch.given is not None else "square" if batch.canvas == SQUARE else "oblong"
+        run.tick(size, every=50, **{kind: errors.mean().item()})
 
     run.save()
 

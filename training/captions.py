@@ -1,19 +1,20 @@
-"""What may be said of each picture: `work/captions.json`, from labels, hand-written names, tags and colours.
+"""What may be said of each picture: names, tags, colours, styles, numbers, places.
 
 A plain picture gets captions from all of its names; a recoloured one from its plainest names with the colour.
 Some names are held out, so that unseen wording can be measured.
 """
 
-import json
 import random
 import re
 import tomllib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from training.concepts import Concept, concepts
-from training.packages import WORK
+import inflect
+
+from training.concepts import Concept
 from training.recolour import COLOURS
 
 OPENINGS = (
@@ -24,11 +25,11 @@ OPENINGS = (
 )  # fmt: skip
 TAILS = (
     ", highly detailed", ", vibrant colors", " on a white background", ", 4k", ", digital art",
-    ", cartoon style", ", simple", ", beautiful", ", isolated", " icon", " emoji", ", flat design",
+    ", cartoon style", ", simple", ", beautiful", ", isolated", " icon", " emoji",
     ", sharp", ", clean lines", ", studio lighting", ", cute", ", high quality", ", centered",
     " in the park", " on a table", " in the city", " at night", " on a sunny day", " outside",
     ", masterpiece", ", best quality", " please", ", minimal", " in the background", " with soft light",
-    ", photorealistic", ", 3d render", ", watercolor", ", sticker",
+    ", photorealistic", ", watercolor", ", sticker",
 )  # fmt: skip
 ADJECTIVES = ("cute", "beautiful", "small", "big", "simple", "nice", "single", "little", "funny", "realistic")
 COLOUR_FORMS = (
@@ -82,6 +83,12 @@ def vocabulary(things: list[Concept]) -> tuple[list[Words], list[tuple[str, int]
     result = []
     for label, names, words in zip(labels, by_hand, found, strict=True):
         own = Words({label: 3.0})
+        if label.startswith(("man ", "woman ")):
+            gender, role = label.split(" ", 1)
+            own.names[f"{'male' if gender == 'man' else 'female'} {role}"] = 1.5
+            own.names[
+                f"{gender} who is {article(role)}" if not role.endswith("ing") else f"{role} {gender}"
+            ] = 1.0
         if label.endswith(" face") and (short := label.removesuffix(" face")) not in taken:
             own.names[short] = 1.0
         own.names |= {name: 3.0 if place == 0 else 1.5 for place, name in enumerate(names)}
@@ -141,29 +148,102 @@ def scaled(forms: dict[str, float], total: float) -> dict[str, float]:
     return {form: weight * total / rest for form, weight in forms.items()} if rest else {}
 
 
-def main() -> None:
-    things = concepts()
-    words, held = vocabulary(things)
-    paints = json.loads((WORK / "recolours.json").read_text())
-    chance = random.Random(0)
-    pictures = []
-    for thing, own in zip(things, words, strict=True):
-        forms: Counter[str] = Counter()
-        total = sum(own.names.values())
-        for name, weight in own.names.items():
-            for form, share in wordings(name, chance, 5 if weight == 3 else 3).items():
-                forms[form] += 0.8 * share * weight / total
-        forms.update(scaled({form: w for k, w in own.keywords.items() for form in (k, article(k))}, 0.1))
-        if colour := paints["own"].get(thing.label):
-            forms.update(scaled(coloured(plain_nouns(own), colour, chance, 3), 0.15))
-        pictures.append({"concept": len(pictures), "forms": forms})
-    for index, colour in paints["rows"]:
-        pictures.append({"concept": index, "forms": coloured(plain_nouns(words[index]), colour, chance, 1)})
-    unique = sorted({form for picture in pictures for form in picture["forms"]})
-    content = {"captions": ["", *unique], "pictures": pictures, "held out": held}
-    (WORK / "captions.json").write_text(json.dumps(content, ensure_ascii=False))
-    print(f"{len(pictures)} pictures, {len(unique)} captions, {len(held)} names held out")
+STYLE_FORMS = (
+    "{s} {n}", "a {s} {n}", "{n} in {s} style", "a {n} in {s} style", "{n}, {s} style", "{s} style {n}",
+    "{n} {s}",
+)  # fmt: skip
+STYLE_WORDS: dict[str, tuple[str, ...]] = {
+    "flat": (
+        "{n}, flat design",
+        "flat icon of a {n}",
+        "flat design {n}",
+        "a flat drawing of a {n}",
+        "a {n}, flat",
+    ),
+    "3d": (
+        "3d render of a {n}",
+        "{n}, 3d render",
+        "a {n} in 3d",
+        "a shiny 3d {n}",
+        "a 3d model of a {n}",
+        "{n}, 3d",
+    ),
+    "blob": ("a {n} as a blob", "{n} blob", "a blob {n}, cute", "{n}, blob"),
+}
+BACKGROUND_FORMS = (
+    "{n} on a {c} background", "{n} on {c} background", "{n} with a {c} background", "{n}, {c} background",
+    "{c} background, {n}", "{n} in front of a {c} background", "{n} on a plain {c} background",
+)  # fmt: skip
+PAIR_FORMS = (
+    "{a} and {b}", "{a} and {b}", "{a} and {b}", "{a} next to {b}", "{a} beside {b}", "{a} with {b}",
+    "{a} and {b} side by side", "{a} to the left of {b}", "{a}, {b}", "{a} and also {b}",
+)  # fmt: skip
+NUMBERS = {2: ("two", "2", "a pair of", "a couple of"), 3: ("three", "3", "a group of three")}
+COLOURED_NAMES = frozenset(COLOURS)
+_grammar = inflect.engine()
 
 
-if __name__ == "__main__":
-    main()
+def plural(noun: str) -> str:
+    """Several of it."""
+    return _grammar.plural_noun(noun) or noun
+
+
+def chosen(forms: Sequence[str], count: int, chance: random.Random) -> dict[str, float]:
+    """A few of the forms, all alike."""
+    return dict.fromkeys(chance.sample(forms, min(count, len(forms))), 1.0)
+
+
+def style_forms(names: list[str], style: str, chance: random.Random) -> dict[str, float]:
+    """Ways to ask for one thing in one style."""
+    forms: dict[str, float] = {}
+    for place, name in enumerate(names):
+        templates = (*STYLE_FORMS, *STYLE_WORDS[style])
+        for template in chance.sample(templates, 5 if place == 0 else 3):
+            forms[template.format(s=style, n=name)] = 1.0 if place == 0 else 0.6
+    return forms
+
+
+def background_forms(noun: str, colour: str, chance: random.Random) -> dict[str, float]:
+    """Ways to ask for one thing on a plain background."""
+    phrase = article(noun) if chance.random() < 0.65 else noun
+    return {template.format(n=phrase, c=colour): 1.0 for template in chance.sample(BACKGROUND_FORMS, 2)}
+
+
+def count_forms(noun: str, number: int, chance: random.Random) -> dict[str, float]:
+    """Ways to ask for two or three of a thing; the plainest most of the time."""
+    plainest = f"{NUMBERS[number][0]} {plural(noun)}"
+    other = f"{chance.choice(NUMBERS[number])} {plural(noun)}"
+    if chance.random() < 0.2:
+        other = chance.choice(OPENINGS).format(other)
+    return {plainest: 1.0, other: 0.5}
+
+
+def appended(forms: dict[str, float], colour: str, chance: random.Random) -> dict[str, float]:
+    """The same, on a plain background."""
+    return {
+        chance.choice(BACKGROUND_FORMS[:3]).format(n=form, c=colour): weight for form, weight in forms.items()
+    }
+
+
+def pair_forms(first: str, second: str, chance: random.Random) -> dict[str, float]:
+    """Ways to ask for two things side by side, the first on the left or above."""
+    bare = chance.random() < 0.3
+    a, b = (first, second) if bare else (article(first), article(second))
+    return {template.format(a=a, b=b): 1.0 for template in chance.sample(PAIR_FORMS, 2)}
+
+
+def edit_forms(noun: str, wanted: str, chance: random.Random) -> dict[str, float]:
+    """Ways to ask for a given thing in another colour or style."""
+    if not wanted:
+        forms: tuple[str, ...] = (f"a normal {noun}", f"an ordinary {noun}", "make it normal")
+    elif wanted in COLOURED_NAMES:
+        forms = (
+            f"make it {wanted}", f"paint it {wanted}", f"change the color to {wanted}", f"turn it {wanted}",
+            f"in {wanted}", f"make the {noun} {wanted}", f"a {wanted} {noun}", f"{wanted}",
+        )  # fmt: skip
+    else:
+        forms = (
+            f"make it {wanted}", f"in {wanted} style", f"turn it into {wanted}", f"{wanted} style",
+            f"make the {noun} {wanted}", f"a {wanted} {noun}", f"change the style to {wanted}",
+        )  # fmt: skip
+    return chosen(forms, 2, chance)

@@ -7,39 +7,50 @@ transformer drew itself (`drawn.py`), paired with the picture that was meant.
 
 import argparse
 import copy
+import random
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from diffusers import AutoencoderKLFlux2
 from torch import Tensor
 
 from training.latents import scale, unpatchify
 from training.packages import WORK
-from training.pictures import on_white
 from training.run import Run, follow
+from training.scenes import Sources, load, painted
 from training.vae import autoencoder, decibels, optimisers, picture_loss, unit
 
 OUTER = {128: 24, 256: 16, 512: 8}  #: channels of the level that each size adds
 NOISE = 0.3  #: most noise on the normalised latents
+OBLONG = 0.2  #: share of the batches that are not square
 RIM = 0.2  #: weight of the outermost pixels, whose colour continues beyond a picture that is not square
 
 
 class Pictures:
-    """Pictures at one size by number: first the plain ones, then the recoloured ones."""
+    """Scenes painted at one size, in random batches of one canvas: half of them with one thing on white."""
 
     def __init__(self, size: int) -> None:
-        self.size = size
-        self.sources = [np.load(WORK / name, mmap_mode="r") for name in ("pictures.npy", "recolours.npy")]
-        self.plain = len(self.sources[0])
+        self.scale = size // 64
+        self.scenes, self.sources = load()[0], Sources()
+        rows: dict[tuple[int, int], dict[bool, list[int]]] = {}
+        for index, scene in enumerate(self.scenes):
+            usual = scene.kind in ("plain", "recoloured", "styled", "oblong")
+            rows.setdefault(scene.canvas, {}).setdefault(usual, []).append(index)
+        self.groups = {canvas: (own[True], own[False]) for canvas, own in rows.items()}
 
-    def __call__(self, index: Tensor) -> Tensor:
-        """(B, 3, size, size) in −1 … 1."""
-        chosen = [
-            self.sources[0][i] if i < self.plain else self.sources[1][i - self.plain] for i in index.tolist()
-        ]
-        x = torch.from_numpy(on_white(np.stack(chosen))).permute(0, 3, 1, 2)
-        return F.avg_pool2d(unit(x), x.shape[-1] // self.size)
+    def choose(self, size: int) -> tuple[list[int], tuple[int, int]]:
+        """Scenes of one canvas: of the square one most of the time, and fewer of the larger ones."""
+        canvas = (4, 4)
+        if random.random() < OBLONG:
+            canvas = random.choice([other for other in self.groups if other != canvas])
+            size = max(1, size * 16 // (canvas[0] * canvas[1]))
+        usual, composed = self.groups[canvas]
+        return [random.choice(usual if random.random() < 0.5 else composed) for _ in range(size)], canvas
+
+    def __call__(self, index: list[int]) -> Tensor:
+        """(B, 3, height, width) in −1 … 1."""
+        painting = np.stack([painted(self.scenes[i], self.sources, self.scale) for i in index])
+        return unit(torch.from_numpy(painting).permute(0, 3, 1, 2))
 
 
 def grown(vae: AutoencoderKLFlux2, size: int) -> AutoencoderKLFlux2:
@@ -60,6 +71,20 @@ def grown(vae: AutoencoderKLFlux2, size: int) -> AutoencoderKLFlux2:
     torch.nn.init.dirac_(upsampler.weight)
     torch.nn.init.zeros_(upsampler.bias)
     return grown(fresh, size)
+
+
+def transplant(inner: AutoencoderKLFlux2, vae: AutoencoderKLFlux2) -> None:
+    """Put the levels of a smaller decoder into a larger one, all but what only its outermost level has."""
+    last = len(inner.decoder.up_blocks) - 1
+    outermost = ("decoder.conv_out", "decoder.conv_norm_out", f"decoder.up_blocks.{last}.upsamplers")
+    kept = {
+        k: w
+        for k, w in inner.state_dict().items()
+        if not k.startswith(("encoder.", "quant_conv.", *outermost))
+    }
+    unknown = vae.load_state_dict(kept, strict=False).unexpected_keys
+    if unknown:
+        raise ValueError(f"the larger decoder has no {unknown[0]}: it was not grown from the smaller one")
 
 
 def rim(error: Tensor) -> Tensor:
@@ -84,24 +109,31 @@ def main() -> None:
     parser.add_argument("--size", type=int, required=True)
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--start", default="vae-64", help="folder in work/ to start from")
+    parser.add_argument(
+        "--inner", help="folder in work/ whose decoder, of a smaller size, replaces the inner levels"
+    )
     parser.add_argument("--outer", type=int, default=0, help="levels to train; 0 trains the whole decoder")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--name", help="folder in work/ to write to")
     parser.add_argument(
-        "--drawn", action="store_true", help="half of the latents as the transformer drew them"
+        "--drawn", action="store_true", help="half of the square latents as the transformer drew them"
     )
     arguments = parser.parse_args()
     torch.manual_seed(arguments.size)
+    random.seed(arguments.size)
 
     pictures, latents = Pictures(arguments.size), torch.load(WORK / "latents.pt")
     drawn = torch.load(WORK / "drawn.pt") if arguments.drawn else None
     model = grown(AutoencoderKLFlux2.from_pretrained(WORK / arguments.start), arguments.size)
+    if arguments.inner:
+        transplant(AutoencoderKLFlux2.from_pretrained(WORK / arguments.inner), model)
     model = model.to(memory_format=torch.channels_last)
     freeze(model, outer=arguments.outer)
     mean, deviation = scale(model)
     average = copy.deepcopy(model)
     muon, adam = optimisers(model, arguments.lr)
-    name = f"decoder-{arguments.size}{'-drawn' if arguments.drawn else ''}"
+    name = arguments.name or f"decoder-{arguments.size}{'-drawn' if arguments.drawn else ''}"
     run = Run(
         WORK / f"{name}.pt",
         minutes=arguments.minutes,
@@ -110,21 +142,17 @@ def main() -> None:
     trained = [p for p in model.parameters() if p.requires_grad]
     print(f"{sum(p.numel() for p in trained) / 1e6:.2f} M parameters trained")
 
-    size = arguments.batch
     while run.unfinished:
-        coloured = torch.rand(size) < 0.3
-        index = torch.where(
-            coloured,
-            torch.randint(pictures.plain, len(latents), (size,)),
-            torch.randint(pictures.plain, (size,)),
-        )
-        tokens = latents[index] + NOISE * torch.rand(size, 1, 1) * torch.randn(size, *latents.shape[1:])
-        if drawn is not None:
-            which = torch.randint(len(drawn["index"]), (size // 2,))
-            tokens[: size // 2], index[: size // 2] = drawn["tokens"][which].float(), drawn["index"][which]
+        index, canvas = pictures.choose(arguments.batch)
+        tokens = torch.stack([latents[i] for i in index]).float()
+        tokens = tokens + NOISE * torch.rand(len(index), 1, 1) * torch.randn_like(tokens)
+        if drawn is not None and canvas == (4, 4):
+            which = torch.randint(len(drawn["index"]), (len(index) // 2,))
+            tokens[: len(which)] = drawn["tokens"][which].float()
+            index[: len(which)] = drawn["index"][which].tolist()
         x = pictures(index).contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
-            y = model.decoder(model.post_quant_conv(unpatchify(tokens * deviation + mean))).float()
+            y = model.decoder(model.post_quant_conv(unpatchify(tokens * deviation + mean, canvas))).float()
         loss, squared = picture_loss(y, x)
         loss = loss + RIM * rim(y - x)
 
@@ -136,7 +164,7 @@ def main() -> None:
         muon.step()
         adam.step()
         follow(average, model, decay=0.98, step=run.step)
-        run.tick(size, every=20, psnr=decibels(squared.item()))
+        run.tick(len(index), every=20, psnr=decibels(squared.item()))
 
     run.save()
     average.save_pretrained(WORK / name)

@@ -11,8 +11,10 @@ import torch
 from diffusers import Flux2Transformer2DModel
 from torch import Tensor
 
+from training.examples import Examples
 from training.packages import WORK
-from training.transformer import SIDE, examples, positions, untrained
+from training.scenes import SQUARE
+from training.transformer import Drawing, untrained
 
 SETTINGS = ((4.5, 10), (4.5, 20), (3.5, 12), (4.5, 12), (6.0, 14))  #: guidance and steps
 
@@ -26,32 +28,26 @@ def draw(
     *,
     guidance: float,
     steps: int,
+    canvas: tuple[int, int] = SQUARE,
+    given: Tensor | None = None,
 ) -> Tensor:
-    """Euler steps from noise (B, 16, 128) to latents, for contexts (B, LENGTH, 384) and an empty one."""
-    image_ids, text_ids = positions()
+    """Euler steps from noise (B, tokens, 128) to latents, for contexts (B, LENGTH, 384) and an empty one."""
+    forward = Drawing(model)
     both = torch.cat([context, empty.expand_as(context)])
+    twice = None if given is None else torch.cat([given, given])
     sigmas = torch.linspace(1, 0, steps + 1)
     x = noise
     for sigma, following in pairwise(sigmas):
-        with torch.autocast("cpu", torch.bfloat16):
-            velocity = model(
-                hidden_states=torch.cat([x, x]),
-                timestep=sigma.expand(len(both)),
-                guidance=None,
-                encoder_hidden_states=both,
-                txt_ids=text_ids,
-                img_ids=image_ids,
-                return_dict=False,
-            )[0].float()
+        velocity = forward(torch.cat([x, x]), sigma.expand(len(both)), both, canvas, twice)
         asked, plain = velocity.chunk(2)
         x = x + (following - sigma) * (plain + guidance * (asked - plain))
     return x
 
 
-def trained(features: Tensor) -> Flux2Transformer2DModel:
+def trained(features: Tensor, name: str = "calibrated.pt") -> Flux2Transformer2DModel:
     """The averaged weights after `calibrate`."""
     model = untrained(features)
-    model.load_state_dict(torch.load(WORK / "calibrated.pt", weights_only=True)["average"])
+    model.load_state_dict(torch.load(WORK / name, weights_only=True)["average"])
     return model.eval().requires_grad_(False)
 
 
@@ -60,21 +56,19 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=3000)
     arguments = parser.parse_args()
     torch.manual_seed(7)
-    data = examples()
+    data = Examples()
     model = trained(data.features)
-    plain = torch.randperm(data.plain)[: int(arguments.pictures * 0.75)]
-    coloured = data.plain + torch.randperm(len(data.latents) - data.plain)[: arguments.pictures - len(plain)]
-    index = torch.cat([plain, coloured])
-    index = index[torch.randperm(len(index))]
-    chosen = data.captions[index].gather(1, torch.multinomial(data.weights[index], 1)).flatten()
-    tokens = torch.empty(len(index), SIDE * SIDE, 128, dtype=torch.float16)
+    index = data.scenes(arguments.pictures, SQUARE)
+    chosen = data.said.draw(index)
+    wanted = data.tokens(index)
+    tokens = torch.empty(len(index), *wanted.shape[1:], dtype=torch.float16)
     for start in range(0, len(index), 96):
         context = data.features[chosen[start : start + 96]].float()
         guidance, steps = random.Random(start).choice(SETTINGS)
-        noise = torch.randn(len(context), SIDE * SIDE, 128)
+        noise = torch.randn(len(context), *wanted.shape[1:])
         x = draw(model, context, data.features[0].float(), noise, guidance=guidance, steps=steps)
         tokens[start : start + 96] = x.half()
-    errors = (tokens.float() - data.latents[index]).square().mean((1, 2))
+    errors = (tokens.float() - wanted).square().mean((1, 2))
     print(
         f"{len(index)} drawn; squared error of the latents: "
         f"median {errors.median():.3f}, mean {errors.mean():.3f}"

@@ -51,6 +51,8 @@ def entry(vae: AutoencoderKLFlux2, x: Tensor, added: int) -> Tensor:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--start", required=True, help="folder in work/ whose decoder is grown")
+    parser.add_argument("--encoder", help="folder in work/ whose encoder to go on with")
+    parser.add_argument("--name", default="vae-512", help="folder in work/ to write to")
     parser.add_argument("--minutes", type=float, default=3)
     parser.add_argument("--lr", type=float, default=4e-3)
     arguments = parser.parse_args()
@@ -60,13 +62,15 @@ def main() -> None:
     model = extended(AutoencoderKLFlux2.from_pretrained(WORK / arguments.start)).requires_grad_(False)
     added = len(model.config.block_out_channels) - len(small.config.block_out_channels)
     pictures = Pictures(64 * 2**added)
+    if arguments.encoder:
+        known = AutoencoderKLFlux2.from_pretrained(WORK / arguments.encoder)
+        model.encoder.load_state_dict(known.encoder.state_dict())
     outer = nn.ModuleList([model.encoder.conv_in, *model.encoder.down_blocks[:added]]).requires_grad_(True)
     adam = torch.optim.AdamW(outer.parameters(), lr=arguments.lr, betas=(0.9, 0.98), weight_decay=0)
-    name = f"vae-{pictures.size}"
-    run = Run(WORK / f"{name}.pt", minutes=arguments.minutes, parts={"outer": outer, "adam": adam})
+    run = Run(WORK / f"{arguments.name}.pt", minutes=arguments.minutes, parts={"outer": outer, "adam": adam})
 
     while run.unfinished:
-        x = pictures(torch.randint(pictures.plain, (BATCH,)))
+        x = pictures(pictures.choose(BATCH)[0])
         with torch.no_grad():
             wanted = small.encoder.conv_in(F.avg_pool2d(x, pictures.size // 64))
         loss = F.mse_loss(entry(model, x, added), wanted) / wanted.square().mean()
@@ -78,11 +82,12 @@ def main() -> None:
         run.tick(BATCH, every=20, loss=loss.item())
 
     with torch.inference_mode():
-        x = pictures(torch.arange(0, pictures.plain, 12))
+        square = [i for i, scene in enumerate(pictures.scenes) if scene.canvas == (4, 4)]
+        x = pictures(square[:: len(square) // 100])
         wanted = small.encode(F.avg_pool2d(x, pictures.size // 64)).latent_dist.mean
         found = torch.cat([model.encode(batch).latent_dist.mean for batch in x.split(BATCH)])
     print(f"latents: {(found - wanted).square().mean() / wanted.square().mean():.4f} of their power is error")
-    model.save_pretrained(WORK / name)
+    model.save_pretrained(WORK / arguments.name)
 
 
 if __name__ == "__main__":

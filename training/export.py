@@ -11,6 +11,7 @@ from transformers import BertModel
 from training.drawn import trained
 from training.encoder import extended
 from training.packages import WORK
+from training.scenes import CANVASES
 from training.text import LAYER, LENGTH, load
 
 FOLDER = Path(__file__).parent.parent / "src" / "tintype" / "models" / "pictograms"
@@ -25,10 +26,10 @@ max_length = {length}
 
 [canvas]
 token = {token}
-native = [[{size}, {size}]]
+native = [{native}]
 
 [edit]
-references = 0
+references = 1
 
 [defaults]
 steps = 25
@@ -46,6 +47,7 @@ def forget_origin(config: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--vae", required=True, help="folder in work/")
+    parser.add_argument("--transformer", default="calibrated.pt", help="file in work/")
     parser.add_argument("--to", type=Path, default=FOLDER)
     arguments = parser.parse_args()
 
@@ -59,13 +61,14 @@ def main() -> None:
         vae=vae.half(),
         text_encoder=encoder,
         tokenizer=tokenizer,
-        transformer=trained(torch.load(WORK / "features.pt", mmap=True)).half(),
+        transformer=trained(torch.load(WORK / "features.pt", mmap=True), arguments.transformer).half(),
         is_distilled=False,
     )
     pipeline.save_pretrained(arguments.to)
     forget_origin(arguments.to / "vae" / "config.json")
-    size = vae.config.sample_size
-    sidecar = SIDECAR.format(layer=LAYER, length=LENGTH, token=size // 4, size=size)
+    token = vae.config.sample_size // 4
+    native = ", ".join(f"[{columns * token}, {rows * token}]" for columns, rows in CANVASES)
+    sidecar = SIDECAR.format(layer=LAYER, length=LENGTH, token=token, native=native)
     (arguments.to / "tintype.toml").write_text(sidecar)
     for path in arguments.to.rglob("*.safetensors"):
         path.chmod(0o644)

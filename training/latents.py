@@ -1,14 +1,22 @@
-"""Encode all pictures with the frozen autoencoder: `work/latents.pt` (N, 16, 128), normalised.
+"""Encode all scenes with the frozen autoencoder: `work/latents.pt`, (rows · columns, 128) each, normalised.
 
-The statistics of the patchified latents go into `vae.bn`, where the FLUX.2 pipeline looks for them.
+The statistics of the patchified latents go into `vae.bn`, where the FLUX.2 pipeline looks for them, when they
+are not there yet.
 """
 
+import argparse
+import hashlib
+from collections import defaultdict
+from multiprocessing import Pool
+
+import numpy as np
 import torch
 from diffusers import AutoencoderKLFlux2
 from torch import Tensor
 
 from training.packages import WORK
-from training.vae import SIZE, decibels, pictures, unit
+from training.scenes import Scene, Sources, load, painted
+from training.vae import decibels, unit
 
 
 def patchify(z: Tensor) -> Tensor:
@@ -18,11 +26,12 @@ def patchify(z: Tensor) -> Tensor:
     return z.reshape(batch, height * width // 4, channels * 4)
 
 
-def unpatchify(tokens: Tensor, side: int = 4) -> Tensor:
-    """The way back, for square pictures of `side` tokens: (B, C, 2 · side, 2 · side)."""
+def unpatchify(tokens: Tensor, canvas: tuple[int, int] = (4, 4)) -> Tensor:
+    """The way back, for a canvas of so many columns and rows of tokens: (B, C, 2 · rows, 2 · columns)."""
     batch, _, width = tokens.shape
-    z = tokens.view(batch, side, side, width // 4, 2, 2).permute(0, 3, 1, 4, 2, 5)
-    return z.reshape(batch, width // 4, 2 * side, 2 * side)
+    columns, rows = canvas
+    z = tokens.view(batch, rows, columns, width // 4, 2, 2).permute(0, 3, 1, 4, 2, 5)
+    return z.reshape(batch, width // 4, 2 * rows, 2 * columns)
 
 
 def scale(vae: AutoencoderKLFlux2) -> tuple[Tensor, Tensor]:
@@ -32,30 +41,74 @@ def scale(vae: AutoencoderKLFlux2) -> tuple[Tensor, Tensor]:
 
 @torch.inference_mode()
 def encode(vae: AutoencoderKLFlux2, data: Tensor) -> Tensor:
-    """Posterior means (N, 32, 8, 8) of pictures (N, 3, 64, 64) uint8."""
+    """Posterior means (N, 32, H/8, W/8) of pictures (N, 3, H, W) uint8."""
     return torch.cat([vae.encode(unit(batch)).latent_dist.mean for batch in data.split(128)])
 
 
-def main() -> None:
-    vae = AutoencoderKLFlux2.from_pretrained(WORK / "vae-64").eval().to(memory_format=torch.channels_last)
-    plain, colours = pictures(SIZE), pictures(SIZE, "recolours.npy")
-    data = torch.cat([plain, colours])
-    torch.save(data, WORK / "pictures-64.pt")
-    z = encode(vae, data)
-    for name, part in (("plain", slice(0, len(plain))), ("recoloured", slice(len(plain), None))):
-        with torch.inference_mode():
-            drawn = torch.cat([vae.decode(batch).sample for batch in z[part][::3].split(128)])
-        print(
-            f"{name}: {decibels((drawn.clamp(-1, 1) - unit(data[part][::3])).square().mean().item()):.2f} dB"
-        )
+def _paint(scene: Scene) -> np.ndarray:
+    return painted(scene, _sources())
 
-    tokens = patchify(z)
-    vae.bn.running_mean.copy_(tokens.mean((0, 1)))
-    vae.bn.running_var.copy_(tokens.var((0, 1)))
-    vae.save_pretrained(WORK / "vae-64")
+
+def _sources() -> Sources:
+    global _opened
+    if _opened is None:
+        _opened = Sources()
+    return _opened
+
+
+_opened: Sources | None = None
+
+
+def small_pictures(scenes: list[Scene]) -> list[Tensor]:
+    """Every scene at its smallest size, (3, rows · 16, columns · 16) uint8."""
+    with Pool() as pool:
+        return [torch.from_numpy(p).permute(2, 0, 1) for p in pool.imap(_paint, scenes, chunksize=64)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--vae", default="vae-64", help="folder in work/")
+    arguments = parser.parse_args()
+    vae = (
+        AutoencoderKLFlux2.from_pretrained(WORK / arguments.vae).eval().to(memory_format=torch.channels_last)
+    )
+    scenes, _ = load()
+    key = hashlib.sha256(repr(scenes).encode()).hexdigest()
+    kept = WORK / "small.pt"
+    if kept.exists() and (found := torch.load(kept))["key"] == key:
+        small = found["pictures"]
+    else:
+        small = small_pictures(scenes)
+        torch.save({"key": key, "pictures": small}, kept)
+
+    groups = defaultdict(list)
+    for place, scene in enumerate(scenes):
+        groups[scene.canvas].append(place)
+    z: list[Tensor] = [torch.empty(0)] * len(scenes)
+    errors = defaultdict(list)
+    for places in groups.values():
+        for start in range(0, len(places), 256):
+            part = places[start : start + 256]
+            data = torch.stack([small[place] for place in part])
+            latents = encode(vae, data)
+            with torch.inference_mode():
+                drawn = vae.decode(latents[::16]).sample.clamp(-1, 1)
+            squared = (drawn - unit(data[::16])).square().mean((1, 2, 3))
+            for place, error in zip(part[::16], squared.tolist(), strict=True):
+                errors[scenes[place].kind].append(error)
+            for place, own in zip(part, latents, strict=True):
+                z[place] = patchify(own[None])[0]
+    for kind, squares in errors.items():
+        print(f"{kind}: {decibels(sum(squares) / len(squares)):.2f} dB")
+
+    if not vae.bn.running_mean.any():
+        tokens = torch.cat([z[place] for place in groups[(4, 4)]])
+        vae.bn.running_mean.copy_(tokens.mean(0))
+        vae.bn.running_var.copy_(tokens.var(0))
+        vae.save_pretrained(WORK / arguments.vae)
     mean, deviation = scale(vae)
-    print(f"{len(tokens)} pictures, deviations {deviation.min():.2f} … {deviation.max():.2f}")
-    torch.save((tokens - mean) / deviation, WORK / "latents.pt")
+    print(f"{len(z)} scenes, deviations {deviation.min():.2f} … {deviation.max():.2f}")
+    torch.save([((own - mean) / deviation).half() for own in z], WORK / "latents.pt")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,9 @@ WORK = Path(__file__).parent / "work"
 
 PACKAGES = {
     "noto": "@iconify-json/noto@1.2.9",
+    "flat": "@iconify-json/fluent-emoji-flat@1.2.6",
+    "3d": "@lobehub/fluent-emoji-3d@1.1.0",
+    "blob": "@iconify-json/noto-v1@1.2.5",
     "emojibase": "emojibase-data@17.0.0",
     "emojilib": "emojilib@4.0.3",
 }
@@ -32,6 +35,15 @@ def member(name: str, path: str) -> bytes:
         file = tar.extractfile(f"package/{path}")
         assert file is not None, f"{path} is no file of {PACKAGES[name]}"
         return file.read()
+
+
+def files(name: str) -> dict[str, bytes]:
+    """Every file of a package by its path inside the package."""
+    with tarfile.open(archive(name)) as tar:
+        found = {
+            entry.name.removeprefix("package/"): tar.extractfile(entry) for entry in tar if entry.isfile()
+        }
+        return {path: file.read() for path, file in found.items() if file is not None}
 
 
 def document(name: str, path: str) -> Any:

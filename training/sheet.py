@@ -1,4 +1,4 @@
-"""The fixed sheet of prompts, four groups of sixteen, and how it is laid out as one picture."""
+"""The fixed sheet of 64 prompts and how it is laid out as one picture."""
 
 from collections.abc import Sequence
 
@@ -6,26 +6,37 @@ from PIL import Image, ImageDraw
 
 PROMPTS: dict[str, tuple[str, ...]] = {
     "names": (
-        "a dog", "a cat", "a car", "a house", "a tree", "a flower", "a rocket", "a slice of pizza",
-        "a smiling face with sunglasses", "a guitar", "an airplane", "a boat", "a birthday cake",
-        "a castle", "a robot", "an astronaut",
+        "a dog", "a cat", "a car", "a house", "a flower", "a slice of pizza", "a robot", "an astronaut",
     ),
     "other words": (
-        "puppy", "kitty", "automobile", "bike", "a phone", "a laptop", "sneakers", "a sofa", "TV",
-        "a UFO", "a cheeseburger", "a doctor", "the king", "a wizard", "a bunny", "a dinosaur",
+        "puppy", "kitty", "automobile", "a laptop", "sneakers", "a UFO", "a cheeseburger", "a doctor",
+        "the king", "a wizard", "a bunny", "a dinosaur",
     ),
     "colours": (
         "a blue car", "a green apple", "a pink elephant", "a purple butterfly", "a red balloon",
-        "a black cat", "a white rabbit", "a yellow rose", "an orange fish", "a red cap",
-        "a green dress", "a blue flower", "a yellow umbrella", "a purple dragon", "a red house",
-        "a gray mouse",
+        "a black cat", "a yellow rose", "an orange fish", "a green dress", "a red house", "a purple dragon",
+        "a white rabbit",
+    ),
+    "styles": (
+        "a 3d dog", "a flat cat", "a car, 3d render", "an apple in flat style", "a blob bear",
+        "a smiling face in blob style", "a 3d banana", "a flat penguin",
+    ),
+    "counts": (
+        "two cats", "three apples", "two blue cars", "three roses", "two dogs on a yellow background",
+        "three pink pigs",
+    ),
+    "pairs": (
+        "a cat and a dog", "an apple next to a banana", "a red car and a blue house",
+        "a lion beside a tree", "a cup of tea and a cake", "a fish and a bird",
+    ),
+    "backgrounds": (
+        "a dog on a blue background", "a rose on a black background", "a lemon with a pink background",
+        "a robot on a green background",
     ),
     "outside the data": (
-        "A photo of a MAJESTIC lion, golden hour, 8k", "a dog wearing a hat in the park",
-        "a pirate ship", "bacon and eggs", "a chihuahua", "a skyscraper at night", "a knight in armor",
-        "two cats", "a bowl of fruit", "a mountain lake at sunset", "a cold winter day", "a sad robot",
-        "a vegetable garden", "a famous scientist", "a pretty bouquet of roses for my wife",
-        "music festival",
+        "A photo of a MAJESTIC lion, golden hour, 8k", "a dog wearing a hat in the park", "a pirate ship",
+        "bacon and eggs", "a skyscraper at night", "a knight in armor", "a bowl of fruit",
+        "a cold winter day",
     ),
 }  # fmt: skip
 COLUMNS, CELL, CAPTION = 8, 192, 18

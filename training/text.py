@@ -93,7 +93,7 @@ def features(captions: list[str], encoder: BertModel, tokenizer: BertTokenizer) 
 
 
 def main() -> None:
-    captions = json.loads((WORK / "captions.json").read_text())["captions"]
+    captions = json.loads((WORK / "scenes.json").read_text())["captions"]
     encoder, tokenizer = build(captions)
     size = sum(parameter.numel() for parameter in encoder.parameters())
     print(f"{len(tokenizer)} words, {size / 1e6:.1f} M parameters: {size * 2 / 1e6:.1f} MB")

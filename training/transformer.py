@@ -1,60 +1,27 @@
-"""Train the transformer: flow matching on 16 image tokens, given the features of a caption or of nothing."""
+"""Train the transformer: flow matching on the tokens of scenes, given features of a caption or of nothing.
+
+Of edits, the tokens of the picture that is given follow those that are drawn, as the pipeline appends
+reference pictures.
+"""
 
 import argparse
 import copy
-import json
-from dataclasses import dataclass
+import random
+from pathlib import Path
 
 import torch
 from diffusers import Flux2Transformer2DModel
 from torch import Tensor
 
+from training.examples import Examples
 from training.muon import Muon
 from training.packages import WORK
 from training.run import Run, follow
+from training.scenes import SQUARE
 from training.text import LENGTH
 
 WIDTH, HEAD = 256, 64
-SIDE = 4  #: tokens along one side of a picture
-BATCH = 96
-PLAIN, COLOURED, EMPTY = 0.65, 0.25, 0.10  #: shares of the batch: plain pictures, recoloured ones, no prompt
-
-
-@dataclass
-class Examples:
-    """Pictures and what may be said of them."""
-
-    latents: Tensor  #: (P, 16, 128)
-    features: Tensor  #: (captions, LENGTH, 384) half precision; row 0 is the empty prompt
-    captions: Tensor  #: (P, most) indices into features
-    weights: Tensor  #: (P, most) how likely each is; 0 where there is none
-    plain: int  #: the first so many pictures are the plain ones
-
-    def draw(self, size: int, *, empty: float = EMPTY) -> tuple[Tensor, Tensor]:
-        """A batch: latents (size, 16, 128) and features (size, LENGTH, 384), a share of them of no prompt."""
-        coloured = torch.rand(size) < COLOURED / (PLAIN + COLOURED)
-        recoloured = torch.randint(self.plain, len(self.latents), (size,))
-        index = torch.where(coloured, recoloured, torch.randint(self.plain, (size,)))
-        choice = torch.multinomial(self.weights[index], 1)
-        caption = self.captions[index].gather(1, choice).flatten()
-        caption = torch.where(torch.rand(size) < empty, 0, caption)
-        return self.latents[index], self.features[caption].float()
-
-
-def examples() -> Examples:
-    """What `captions`, `text` and `latents` wrote."""
-    content = json.loads((WORK / "captions.json").read_text())
-    place = {caption: index for index, caption in enumerate(content["captions"])}
-    most = max(len(picture["forms"]) for picture in content["pictures"])
-    captions = torch.zeros(len(content["pictures"]), most, dtype=torch.long)
-    weights = torch.zeros(len(content["pictures"]), most)
-    for row, picture in enumerate(content["pictures"]):
-        for column, (form, weight) in enumerate(picture["forms"].items()):
-            captions[row, column], weights[row, column] = place[form], weight
-    latents, features = torch.load(WORK / "latents.pt"), torch.load(WORK / "features.pt")
-    return Examples(
-        latents, features, captions, weights, len(json.loads((WORK / "concepts.json").read_text()))
-    )
+APART = 10  #: how far in time a reference picture lies from what is drawn, as in the pipeline
 
 
 def untrained(features: Tensor) -> Flux2Transformer2DModel:
@@ -103,12 +70,48 @@ def optimisers(model: Flux2Transformer2DModel, lr: float) -> tuple[Muon, torch.o
     return Muon(inside.values(), lr=lr, weight_decay=0.02, splits=splits), adam
 
 
-def positions() -> tuple[Tensor, Tensor]:
-    """Image and text ids as the pipeline numbers them: (16, 4) and (LENGTH, 4)."""
-    one, side = torch.arange(1), torch.arange(SIDE)
-    return torch.cartesian_prod(one, side, side, one), torch.cartesian_prod(
-        one, one, one, torch.arange(LENGTH)
+def grid(canvas: tuple[int, int], time: int = 0) -> Tensor:
+    """Ids of the tokens of one picture as the pipeline numbers them, (columns · rows, 4)."""
+    columns, rows = canvas
+    return torch.cartesian_prod(
+        torch.tensor([time]), torch.arange(rows), torch.arange(columns), torch.arange(1)
     )
+
+
+def text_ids() -> Tensor:
+    """(LENGTH, 4)."""
+    one = torch.arange(1)
+    return torch.cartesian_prod(one, one, one, torch.arange(LENGTH))
+
+
+def image_ids(canvas: tuple[int, int], *, given: bool = False) -> Tensor:
+    """Those of what is drawn, and those of a square reference picture behind them."""
+    return torch.cat([grid(canvas), grid(SQUARE, APART)]) if given else grid(canvas)
+
+
+class Drawing:
+    """Calls the transformer as the pipeline does; `compile` where there is time to warm up."""
+
+    def __init__(self, model: Flux2Transformer2DModel, *, compiled: bool = False) -> None:
+        self._forward = torch.compile(model, dynamic=False) if compiled else model
+        self._text = text_ids()
+
+    def __call__(
+        self, x: Tensor, t: Tensor, context: Tensor, canvas: tuple[int, int], given: Tensor | None = None
+    ) -> Tensor:
+        """The velocity (B, tokens, 128) at x (B, tokens, 128) and t (B,)."""
+        whole = x if given is None else torch.cat([x, given], 1)
+        with torch.autocast("cpu", torch.bfloat16):
+            velocity = self._forward(
+                hidden_states=whole,
+                timestep=t,
+                guidance=None,
+                encoder_hidden_states=context,
+                txt_ids=self._text,
+                img_ids=image_ids(canvas, given=given is not None),
+                return_dict=False,
+            )[0]
+        return velocity[:, : x.shape[1]].float()
 
 
 def times(size: int) -> Tensor:
@@ -120,44 +123,38 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=65)
     parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--start", type=Path, help="weights to start from")
+    parser.add_argument("--name", default="transformer.pt", help="file in work/")
     parser.add_argument("--compile", action="store_true")
     arguments = parser.parse_args()
     torch.manual_seed(0)
+    random.seed(0)
 
-    data = examples()
+    data = Examples()
     model = untrained(data.features)
+    if arguments.start:
+        model.load_state_dict(torch.load(arguments.start, weights_only=True)["average"])
     average = copy.deepcopy(model).requires_grad_(False)
-    image_ids, text_ids = positions()
     muon, adam = optimisers(model, arguments.lr)
     run = Run(
-        WORK / "transformer.pt",
+        WORK / arguments.name,
         minutes=arguments.minutes,
         parts={"model": model, "average": average, "muon": muon, "adam": adam},
     )
-    forward = torch.compile(model) if arguments.compile else model
-    print(
-        f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, {len(data.latents)} pictures"
-    )
+    forward = Drawing(model, compiled=arguments.compile)
+    print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, {len(data.latents)} scenes")
 
     while run.unfinished:
-        clean, context = data.draw(BATCH)
-        t, noise = times(BATCH), torch.randn_like(clean)
-        mixed = torch.lerp(clean, noise, t.view(-1, 1, 1))
-        with torch.autocast("cpu", torch.bfloat16):
-            velocity = forward(
-                hidden_states=mixed,
-                timestep=t,
-                guidance=None,
-                encoder_hidden_states=context,
-                txt_ids=text_ids,
-                img_ids=image_ids,
-                return_dict=False,
-            )[0]
-        errors = (velocity.float() - (noise - clean)).square().mean((1, 2))
+        batch = data.draw()
+        size = len(batch.clean)
+        t, noise = times(size), torch.randn_like(batch.clean)
+        mixed = torch.lerp(batch.clean, noise, t.view(-1, 1, 1))
+        velocity = forward(mixed, t, batch.context, batch.canvas, batch.given)
+        errors = (velocity - (noise - batch.clean)).square().mean((1, 2))
         loss = errors.mean()
 
-        muon.param_groups[0]["lr"] = arguments.lr * run.rate(warm_up=100, decay=0.4)
-        adam.param_groups[0]["lr"] = arguments.lr / 2 * run.rate(warm_up=100, decay=0.4)
+        muon.param_groups[0]["lr"] = arguments.lr * run.rate(warm_up=100, decay=0.5)
+        adam.param_groups[0]["lr"] = arguments.lr / 2 * run.rate(warm_up=100, decay=0.5)
         for optimiser in (muon, adam):
             optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -165,7 +162,8 @@ def main() -> None:
         muon.step()
         adam.step()
         follow(average, model, decay=0.998, step=run.step)
-        run.tick(BATCH, every=100, loss=loss.item(), noisy=errors[t > 0.7].mean().item())
+        kind = "edit" if batch.given is not None else "square" if batch.canvas == SQUARE else "oblong"
+        run.tick(size, every=100, **{kind: loss.item()})
 
     run.save()
 
