@@ -93,6 +93,7 @@ async def serve(port: int, data: Path, tasks: int, rate: float) -> None:
 async def start_tasks(service, project, count):  # type: ignore[no-untyped-def]
     """So many tasks that are being drawn."""
     from tintype.domain.lifecycle import Status
+    from tintype.domain.priority import Turns
     from tintype.service import now
     from tintype.storage import tasks
 
@@ -101,7 +102,7 @@ async def start_tasks(service, project, count):  # type: ignore[no-untyped-def]
         await service.submit(project, model, INPUTS)
 
     def start(connection):  # type: ignore[no-untyped-def]
-        claimed = tasks.claim(connection, worker="benchmark", places=count, now=now())
+        claimed = tasks.claim(connection, worker="benchmark", places=count, now=now(), turns=Turns())
         for status in (Status.ASSIGN, Status.START):
             for task in claimed:
                 tasks.advance(connection, task.lease, status, now=now())

@@ -115,6 +115,7 @@ class Service:
                 expected_charge=price.expected_charge(estimated_pixels(inputs)),
                 share=str(project.id),
                 weight=project.weight,
+                priority=project.priority,
                 cost_estimate=estimated_work(inputs),
                 debug_error=callback.BAD_CALLBACK if callback_url and not callback_is_wanted else "",
                 callback=callback.order(model, self.public_url) if callback_is_wanted else None,

@@ -19,6 +19,7 @@ from tintype.api.following import Following
 from tintype.bus.memory import MemoryBus
 from tintype.domain.catalogue import load_catalogue
 from tintype.domain.lifecycle import Status
+from tintype.domain.priority import Turns
 from tintype.domain.project import Auth, Project
 from tintype.domain.signature import sign
 from tintype.domain.task import FAILURE, SUCCESS, File, Outcome, Task
@@ -141,7 +142,7 @@ class Wire:
 
         def take(connection: Any) -> list[Task]:
             connection.exec_driver_sql(f"UPDATE tasks SET rank = -1 WHERE id = {ran['taskid']}")
-            return tasks.claim(connection, worker="worker", places=1, now=now())
+            return tasks.claim(connection, worker="worker", places=1, now=now(), turns=Turns())
 
         (task,) = self.write(take)
         assert str(task.id) == ran["taskid"]

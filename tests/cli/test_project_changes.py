@@ -35,12 +35,14 @@ def test_what_is_given_is_changed_and_the_rest_stays(project: Command, shop: dic
     changed = shown(
         project(
             *("set", "shop", "--name", "gallery", "--max-concurrent", "3", "--weight", "2.5"),
+            *("--priority", "high"),
             *("--allow", "192.0.2.7", "--allow", "10.0.0.0/8", "--json"),
         )
     )
     again = shown(project("set", "gallery", "--max-concurrent", "none", "--allow", "any", "--json"))
 
     assert (changed["name"], changed["max_concurrent"], changed["weight"]) == ("gallery", 3, 2.5)
+    assert (shop["priority"], changed["priority"]) == ("normal", "high")
     assert changed["allowed_addresses"] == ["192.0.2.7", "10.0.0.0/8"]
     assert (changed["id"], changed["key"]) == (shop["id"], shop["key"])
     assert again == changed | {"max_concurrent": None, "allowed_addresses": []}
@@ -53,6 +55,7 @@ def test_what_is_given_is_changed_and_the_rest_stays(project: Command, shop: dic
         (("set", "nobody", "--weight", "2"), "there is no project 'nobody'"),
         (("set", "shop", "--max-concurrent", "many"), "must be a whole number or none"),
         (("set", "shop", "--weight", "0"), "project shop: a weight is a number from 0.001 to 1000, not 0"),
+        (("set", "shop", "--priority", "urgent"), "'urgent' is not one of 'high', 'normal', 'low'"),
         (("set", "shop", "--allow", "here"), "project shop: 'here' is no IP address or network"),
         (("set", "shop", "--allow", "any", "--allow", "::1"), "--allow any stands alone"),
         (("rotate-key", "shop", "--overlap", "soon"), "--overlap soon: must be a time such as 0, 90s"),

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 import tintype
 from tintype.domain.catalogue import load_catalogue
 from tintype.domain.lifecycle import Status
+from tintype.domain.priority import Turns
 from tintype.domain.project import Auth, Project
 from tintype.domain.task import (
     FAILURE,
@@ -47,6 +48,7 @@ class Storekeeper:
         self.vault = Vault(b"k" * 32)
         self.now = DAWN
         self.projects: list[Project] = []
+        self.turns = Turns()
 
     @property
     def project(self) -> Project:
@@ -80,6 +82,7 @@ class Storekeeper:
             "cps": CPS,
             "share": str(project.id),
             "weight": project.weight,
+            "priority": project.priority,
             "cost_estimate": 100.0,
             "max_concurrent": project.max_concurrent,
         }
@@ -94,9 +97,16 @@ class Storekeeper:
             lambda connection: tasks.submit(connection, new, idempotency=idempotency, now=self.now)
         )
 
-    async def claim(self, places: int = 1, *, worker: str = "w1") -> list[Task]:
+    async def claim(self, places: int = 1, *, worker: str = "w1", urgent_places: int = 0) -> list[Task]:
         return await self.database.write(
-            lambda connection: tasks.claim(connection, worker=worker, places=places, now=self.now)
+            lambda connection: tasks.claim(
+                connection,
+                worker=worker,
+                places=places,
+                now=self.now,
+                turns=self.turns,
+                urgent_places=urgent_places,
+            )
         )
 
     async def claimed(self, *, worker: str = "w1", **changes: Any) -> Task:

@@ -5,6 +5,7 @@ from sqlalchemy import Connection
 
 from conformance.storekeeper import SECOND, Storekeeper
 from tintype.domain.errors import UnfitProject
+from tintype.domain.priority import Priority
 from tintype.domain.project import Project
 from tintype.storage import project_changes, projects
 
@@ -131,6 +132,7 @@ async def test_what_is_changed_is_changed_and_the_rest_stays(store: Storekeeper)
     )
     assert await change(store, max_concurrent=None) != changed
     assert (await change(store, suspended=True)).suspended
+    assert (await change(store, priority=Priority.LOW)).priority is Priority.LOW
 
 
 @pytest.mark.parametrize(

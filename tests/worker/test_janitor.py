@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from tintype.domain.lifecycle import Status
+from tintype.domain.priority import Turns
 from tintype.domain.task import Idempotency, Task
 from tintype.service import now
 from tintype.storage import idempotency, nonces, tables, tasks, workers
@@ -47,7 +48,7 @@ async def claimed_by(workshop: Workshop, worker: str) -> Task:
 
     def claim(connection):  # type: ignore[no-untyped-def]
         workers.register(connection, worker, now=now())
-        return tasks.claim(connection, worker=worker, places=1, now=now())
+        return tasks.claim(connection, worker=worker, places=1, now=now(), turns=Turns())
 
     (task,) = await workshop.database.write(claim)
     return task

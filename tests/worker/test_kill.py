@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from tintype.domain.errors import LeaseLost
 from tintype.domain.lifecycle import Status
+from tintype.domain.priority import Turns
 from tintype.domain.task import Lease, TaskName
 from tintype.engine.protocol import Drawn, Dropped, Progress
 from tintype.service import now
@@ -155,7 +156,9 @@ async def loose_keys(workshop: Workshop) -> list[str]:
 async def leased(workshop: Workshop) -> Lease:
     """A worker's hold on a new task."""
     await workshop.run()
-    [task] = await workshop.database.write(lambda c: tasks.claim(c, worker="w1", places=1, now=now()))
+    [task] = await workshop.database.write(
+        lambda c: tasks.claim(c, worker="w1", places=1, now=now(), turns=Turns())
+    )
     return task.lease
 
 

@@ -5,11 +5,13 @@ import io
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from PIL import Image
 
 from tintype.bus import task_subject
 from tintype.domain.events import TaskEvent
 from tintype.domain.lifecycle import STAGES, Status
+from tintype.domain.priority import Priority
 from tintype.domain.task import Task
 from worker.workshop import Hosts, Workshop
 
@@ -120,6 +122,24 @@ async def test_no_more_tasks_are_claimed_than_there_are_places(workshop: Worksho
             await workshop.ends(task)
 
     assert seen == [Status.ASSIGN] * 3 + [Status.QUEUE] * 7
+
+
+async def test_a_task_of_high_priority_need_not_wait_for_a_place(workshop: Workshop) -> None:
+    hosts = Hosts(places=4, frozen=True)
+    usual = [await workshop.run(seed=seed) for seed in range(5)]
+
+    async with workshop.working(hosts):
+        await workshop.until(usual[3], lambda task: task.status is Status.ASSIGN)
+        workshop.project = replace(workshop.project, priority=Priority.HIGH)
+        urgent = [await workshop.run(seed=seed) for seed in range(2)]
+        await workshop.until(urgent[0], lambda task: task.status is Status.ASSIGN)
+        await asyncio.sleep(1.5)  # longer than the worker waits before it looks again
+        waiting = [(await workshop.look(task)).status for task in (usual[4], urgent[1])]
+        hosts.thaw()
+        ended = [await workshop.ends(task) for task in (*usual, *urgent)]
+
+    assert waiting == [Status.QUEUE] * 2
+    assert all(task.succeeded for task in ended)
 
 
 async def test_several_workers_share_the_queue_and_no_task(workshop: Workshop) -> None:

@@ -43,6 +43,7 @@ def project_fields(project: "Project", *, moderation: object = None) -> dict[str
         "key": project.key,
         "max_concurrent": project.max_concurrent,
         "weight": project.weight,
+        "priority": project.priority.value,
         "allowed_addresses": list(project.allowed_addresses),
         "suspended": project.suspended,
         **guard_fields(project),

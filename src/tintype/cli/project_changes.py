@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -48,6 +48,10 @@ def change(
     weight: Annotated[
         float | None, typer.Option(help="Its part of the compute where projects compete; 1 is usual.")
     ] = None,
+    priority: Annotated[
+        Literal["high", "normal", "low"] | None,
+        typer.Option(help="Which class it competes in; they get 16, 4 and 1 parts of the compute."),
+    ] = None,
     allow: Annotated[
         list[str] | None,
         typer.Option(
@@ -69,6 +73,7 @@ def change(
     as_json: Json = False,
 ) -> None:
     """Change a project; what is not given stays as it is."""
+    from tintype.domain.priority import Priority
     from tintype.moderation.policy import read_policy
 
     changes: dict[str, Any] = {}
@@ -78,6 +83,8 @@ def change(
         changes["max_concurrent"] = _limit(max_concurrent)
     if weight is not None:
         changes["weight"] = weight
+    if priority is not None:
+        changes["priority"] = Priority(priority)
     if allow:
         changes["allowed_addresses"] = _addresses(allow)
     guards = asked_guards(

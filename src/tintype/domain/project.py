@@ -4,6 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
+from tintype.domain.priority import Priority
+
 
 class Auth(StrEnum):
     """How a project proves who it is."""
@@ -61,3 +63,5 @@ class Project(msgspec.Struct, frozen=True, kw_only=True):
     """How often it may Run, as `domain.rate` reads it; None is the rate of the settings."""
     rate_upload: str | None = None
     """How often it may upload a file, likewise."""
+    priority: Priority = Priority.NORMAL
+    """Which class its tasks compete in."""

@@ -5,6 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from tintype.domain.lifecycle import Status
+from tintype.domain.priority import Priority
 from tintype.domain.tariff import Charge
 
 SUCCESS, FAILURE = 0, 1
@@ -85,6 +86,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     share: str
     """Whoever the compute is charged to in fair sharing: the project's id as text."""
     weight: float
+    priority: Priority = Priority.NORMAL
+    """Its project's when it was accepted."""
     rank: float
     """The place in the queue: lower is claimed earlier."""
     cost_estimate: float
@@ -144,6 +147,7 @@ class NewTask(msgspec.Struct, frozen=True, kw_only=True):
     """Picodollars that it will probably cost by its charge, if it has one."""
     share: str
     weight: float
+    priority: Priority = Priority.NORMAL
     cost_estimate: float
     debug_error: str = ""
     max_concurrent: int | None = None

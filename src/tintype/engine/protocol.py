@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from tintype.domain.priority import Priority
+
 OutputFormat = Literal["png", "jpeg"]
 Stage = Literal["input", "image"]
 """Where pictures are moderated: those that a job brings, and the one that is drawn."""
@@ -41,7 +43,8 @@ class Job(_Message, frozen=True, tag="job"):
     """One picture to draw. The picture is a function of these fields and the checkpoint alone.
 
     `id` names the job in events; `share` names whoever the job's compute is charged to: the engine
-    divides its steps fairly between shares, by `weight`. Neither influences the picture.
+    divides its steps fairly between shares, by `weight`, within each `priority`. None of them influences
+    the picture.
     """
 
     id: str
@@ -61,6 +64,7 @@ class Job(_Message, frozen=True, tag="job"):
     """Written into the picture's metadata beside the inputs and versions (such as the model's name)."""
     share: str = ""
     weight: float = 1.0
+    priority: Priority = Priority.NORMAL
     screen: Screen = Screen()
     """A picture that it refuses is not drawn from, or never leaves the host."""
 
@@ -73,6 +77,7 @@ def job_of(
     images: Sequence[bytes] = (),
     share: str = "",
     weight: float = 1.0,
+    priority: Priority = Priority.NORMAL,
     screen: Screen = Screen(),  # noqa: B008 - frozen
 ) -> Job:
     """The job that a model's checked inputs ask for (`tintype.domain.inputs.read_inputs`)."""
@@ -89,6 +94,7 @@ def job_of(
         description={"model": model},
         share=share,
         weight=weight,
+        priority=priority,
         screen=screen,
     )
 

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from tintype.domain.errors import UnfitProject
+from tintype.domain.priority import Priority
 from tintype.domain.project import Project
 from tintype.domain.project_rules import check_addresses, check_max_concurrent, check_name, check_weight
 from tintype.domain.tokens import new_token
@@ -24,6 +25,7 @@ def change_project(
     allowed_addresses: list[str] = UNCHANGED,
     max_concurrent: int | None = UNCHANGED,
     weight: float = UNCHANGED,
+    priority: Priority = UNCHANGED,
     suspended: bool = UNCHANGED,
 ) -> Project:
     """The project as it is from now on; what is not given stays. Raises UnfitProject."""
@@ -39,6 +41,8 @@ def change_project(
         values["max_concurrent"] = check_max_concurrent(project.name, max_concurrent)
     if weight is not UNCHANGED:
         values["weight"] = check_weight(project.name, weight)
+    if priority is not UNCHANGED:
+        values["priority"] = priority.value
     if suspended is not UNCHANGED:
         values["suspended"] = suspended
     if values:

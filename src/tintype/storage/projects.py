@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, insert, select
 
 from tintype.domain.errors import UnfitProject
+from tintype.domain.priority import Priority
 from tintype.domain.project import Account, Auth, Project, RequestSignature
 from tintype.domain.project_rules import check_name
 from tintype.domain.tokens import new_token
@@ -27,6 +28,7 @@ def create_project(
     allowed_addresses: Sequence[str] = (),
     max_concurrent: int | None = None,
     weight: float = 1.0,
+    priority: Priority = Priority.NORMAL,
 ) -> tuple[Project, str]:
     """A new project and its secret; key and secret are drawn at random where not given.
 
@@ -47,6 +49,7 @@ def create_project(
         "allowed_addresses": list(allowed_addresses),
         "max_concurrent": max_concurrent,
         "weight": weight,
+        "priority": priority.value,
         "create_time": now,
     }
     project_id = connection.execute(insert(projects).returning(projects.c.id), values).scalar_one()
@@ -157,4 +160,5 @@ def project_of(row: Any) -> Project:
         request_signature=RequestSignature(row.request_signature),
         rate_run=row.rate_run,
         rate_upload=row.rate_upload,
+        priority=Priority(row.priority),
     )

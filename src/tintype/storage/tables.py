@@ -25,6 +25,7 @@ from sqlalchemy import (
 from tintype.domain.callback import Delivery
 from tintype.domain.lifecycle import LEASED, LOST_ATTEMPTS_ALLOWED, TERMINAL, Status
 from tintype.domain.money import MOST_MONEY
+from tintype.domain.priority import Priority
 from tintype.domain.task import Moments
 from tintype.moderation.policy import GATES, WORDS
 from tintype.storage.columns import Id, Json, Moment, Words
@@ -46,6 +47,7 @@ IS_RUN = "kind IN ('charge', 'free')"
 IS_REFUND = "kind = 'refund'"
 IS_DUE = "state = 'due'"
 HAS_ENDED = "end_time > 0"
+IS_PRIORITY = f"priority IN ({', '.join(repr(priority.value) for priority in Priority)})"
 
 _IN_ORDER = " AND ".join(
     f"({earlier}_time = 0 OR {later}_time = 0 OR {earlier}_time <= {later}_time)"
@@ -117,11 +119,13 @@ projects = Table(
     Column("request_signature", Text, nullable=False, server_default="off"),
     Column("rate_run", Text),
     Column("rate_upload", Text),
+    Column("priority", Text, nullable=False, server_default="normal"),
     CheckConstraint("auth IN ('key', 'signature')", name="auth"),
     CheckConstraint("max_concurrent >= 0", name="max_concurrent"),
     CheckConstraint("weight > 0", name="weight"),
     CheckConstraint("request_signature IN ('off', 'accepted', 'required')", name="request_signature"),
     CheckConstraint("auth = 'signature' OR (NOT strict AND request_signature = 'off')", name="guards"),
+    CheckConstraint(IS_PRIORITY, name="priority"),
 )
 
 retired_credentials = Table(
@@ -140,8 +144,9 @@ shares = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("last_rank", Double, nullable=False),
+    Column("priority", Text, primary_key=True, server_default="normal"),
 )
-"""Where each competitor for the compute stands: the rank of the last task it queued."""
+"""Where each competitor for the compute stands: the rank of the last task it queued, at each priority."""
 
 tasks = Table(
     "tasks",
@@ -173,6 +178,7 @@ tasks = Table(
     Column("debug_output", Words, nullable=False),
     Column("debug_error", Words, nullable=False),
     Column("output_folder", Text, nullable=False),
+    Column("priority", Text, nullable=False, server_default="normal"),
     CheckConstraint(one_of(Status), name="status"),
     CheckConstraint(
         f"NOT ({IS_LEASED}) OR (worker IS NOT NULL AND attempt > 0 AND accept_time > 0)", name="leased"
@@ -195,7 +201,15 @@ tasks = Table(
         f"lost_attempts < {LOST_ATTEMPTS_ALLOWED} OR status = 'task_postprocess_end'", name="lost_attempts"
     ),
     CheckConstraint("weight > 0 AND cost_estimate >= 0 AND cps >= 0 AND sequence > 0", name="numbers"),
-    Index("ix_tasks_queue", "rank", "id", sqlite_where=text(IS_QUEUED), postgresql_where=text(IS_QUEUED)),
+    CheckConstraint(IS_PRIORITY, name="priority"),
+    Index(
+        "ix_tasks_queue",
+        "priority",
+        "rank",
+        "id",
+        sqlite_where=text(IS_QUEUED),
+        postgresql_where=text(IS_QUEUED),
+    ),
     Index(
         "ix_tasks_unfinished",
         "project_id",

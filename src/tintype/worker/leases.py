@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from tintype.domain.lifecycle import Status
+from tintype.domain.priority import Turns
 from tintype.domain.task import Lease, Task
 from tintype.moderation.policy import Policy
 from tintype.service import now
@@ -29,17 +30,26 @@ class Leases:
     def __init__(self, database: Database, *, worker: str) -> None:
         self._database = database
         self._worker = worker
+        self._turns = Turns()
 
     async def open(self) -> None:
         """To be called before the first claim."""
         await self._database.write(lambda connection: workers.register(connection, self._worker, now=now()))
 
-    async def claim(self, places: int) -> list[Claimed]:
-        """At most so many tasks."""
+    async def claim(self, places: int, *, urgent_places: int = 0) -> list[Claimed]:
+        """At most so many tasks, and so many more of high priority."""
+        turns = self._turns.copy()
 
         def claim(connection: Connection) -> list[Claimed]:
             moment = now()
-            claimed = tasks.claim(connection, worker=self._worker, places=places, now=moment)
+            claimed = tasks.claim(
+                connection,
+                worker=self._worker,
+                places=places,
+                now=moment,
+                turns=turns,
+                urgent_places=urgent_places,
+            )
             policies = moderation.policies(connection, {task.project_id for task in claimed})
             moves = [(Status.PREPROCESS_START, moment)]
             return [
@@ -50,7 +60,9 @@ class Leases:
                 for task in claimed
             ]
 
-        return await self._database.write(claim)
+        claimed = await self._database.write(claim)
+        self._turns = turns
+        return claimed
 
     async def give_back(self, *, but: Container[Lease], lost: bool) -> list[Task]:
         """Hands back every task but those: of a claim whose answer was lost, or of a broken attempt."""

@@ -27,6 +27,7 @@ def job_of(task: Task, prepared: Prepared, *, screen: Screen) -> Job:
         images=prepared.images,
         share=task.share,
         weight=task.weight,
+        priority=task.priority,
         screen=screen,
     )
 

@@ -128,13 +128,14 @@ class Worker:
                         await self._woken.wait()
 
     async def _claim(self) -> list[Claimed]:
-        """As many tasks as there are free places; none while there is no engine or no database."""
+        """As many tasks as there are places; none while there is no engine or no database."""
         in_doubt, self._in_doubt = self._in_doubt, False
         places = sum(engine.free_places for engine in self._engines)
+        urgent = sum(engine.urgent_places for engine in self._engines)
         try:
             if in_doubt:
                 await self._give_back(lost=True)
-            return await self._leases.claim(places) if places else []
+            return await self._leases.claim(places, urgent_places=urgent) if places + urgent else []
         except Exception as problem:
             log.error("claim_failed", worker=self.id, problem=repr(problem)[:200])
             self._in_doubt = True
@@ -142,7 +143,7 @@ class Worker:
 
     def _begin(self, claimed: Claimed) -> Drawing:
         """The attempt, with a place on the engine that has most to spare."""
-        engine = max(self._engines, key=lambda engine: engine.free_places)
+        engine = max(self._engines, key=lambda engine: engine.free_places + engine.urgent_places)
         drawing = Drawing(
             claimed,
             engine=engine,

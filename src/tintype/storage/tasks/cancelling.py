@@ -59,6 +59,5 @@ def _cancelled(connection: Connection, row: Any, now: int) -> Task:
 def _refund(connection: Connection, row: Any) -> None:
     """A task that never ran has cost its share nothing."""
     charge = row.cost_estimate / row.weight
-    connection.execute(
-        update(shares).where(shares.c.name == row.share).values(last_rank=shares.c.last_rank - charge)
-    )
+    mine = (shares.c.name == row.share) & (shares.c.priority == row.priority)
+    connection.execute(update(shares).where(mine).values(last_rank=shares.c.last_rank - charge))

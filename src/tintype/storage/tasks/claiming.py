@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import BigInteger, Connection, Text, Update, bindparam, select, text, update
+from sqlalchemy import BigInteger, Connection, Text, Update, bindparam, exists, select, text, update
 
 from tintype.domain.lifecycle import LEASED, MOVES, Status
+from tintype.domain.priority import Priority, Turns
 from tintype.domain.task import MOMENT_OF, Lease, Task
 from tintype.storage.tables import IS_QUEUED, one_of, tasks
 from tintype.storage.tasks.rows import fence, fenced, lost, now_or_later, task_of
@@ -13,7 +14,7 @@ from tintype.storage.tasks.rows import fence, fenced, lost, now_or_later, task_o
 # literal, since with a bound parameter the generic plan skips the partial index.
 _picked = (
     select(tasks.c.id)
-    .where(text(IS_QUEUED))
+    .where(text(IS_QUEUED), tasks.c.priority == bindparam("class", type_=Text))
     .order_by(tasks.c.rank, tasks.c.id)
     .limit(bindparam("places", type_=BigInteger))
     .with_for_update(skip_locked=True)
@@ -34,15 +35,45 @@ _CLAIM = (
 )
 
 
-def claim(connection: Connection, *, worker: str, places: int, now: int) -> list[Task]:
-    """Leases the first tasks of the queue to the worker, at most `places`; they are in `task_accept`.
+_WAITING = select(
+    *(
+        exists(select(tasks.c.id).where(text(IS_QUEUED), tasks.c.priority == priority.value)).label(priority)
+        for priority in Priority
+    )
+)
 
+
+def claim(
+    connection: Connection, *, worker: str, places: int, now: int, turns: Turns, urgent_places: int = 0
+) -> list[Task]:
+    """Leases tasks to the worker: at most `places`, and so many more of high priority; in `task_accept`.
+
+    Priorities take turns, as `turns` says and is told; of each come those that are first in its queue.
     `now` is in microseconds since the epoch.
     """
-    if places <= 0:
+    if places <= 0 and urgent_places <= 0:
         return []
-    rows = connection.execute(_CLAIM, {"claimant": worker, "places": places, "now": now}).all()
-    return [task_of(row) for row in sorted(rows, key=lambda row: (row.rank, row.id))]
+
+    def take(priority: Priority, count: int) -> list[Task]:
+        asked = {"claimant": worker, "class": priority.value, "places": count, "now": now}
+        rows = connection.execute(_CLAIM, asked).all()
+        taken = [task_of(row) for row in sorted(rows, key=lambda row: (row.rank, row.id))]
+        turns.charge(priority, sum(task.cost_estimate for task in taken))
+        return taken
+
+    found = connection.execute(_WAITING).one()
+    waiting = [priority for priority, waits in zip(Priority, found, strict=True) if waits]
+    claimed: list[Task] = []
+    while waiting and len(claimed) < places:
+        priority = turns.next(waiting)
+        count = 1 if len(waiting) > 1 else places - len(claimed)
+        taken = take(priority, count)
+        claimed += taken
+        if len(taken) < count:
+            waiting.remove(priority)
+    if urgent_places > 0 and Priority.HIGH in waiting:
+        claimed += take(Priority.HIGH, urgent_places)
+    return claimed
 
 
 def _step(status: Status, *, froms: Iterable[Status]) -> Update:

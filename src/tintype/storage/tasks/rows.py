@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Case, Connection, Select, Update, bindparam, 
 
 from tintype.domain.errors import LeaseLost, UnknownTask
 from tintype.domain.lifecycle import Status
+from tintype.domain.priority import Priority
 from tintype.domain.tariff import Charge
 from tintype.domain.task import File, Lease, Moments, Task, TaskName
 from tintype.storage import files
@@ -139,6 +140,7 @@ def task_of(row: Any, outputs: tuple[File, ...] = ()) -> Task:
         charge=charge_of(row),
         share=row.share,
         weight=float(row.weight),
+        priority=Priority(row.priority),
         rank=float(row.rank),
         cost_estimate=float(row.cost_estimate),
         status=Status(row.status),

@@ -13,26 +13,34 @@ from tintype.storage.tables import MOMENTS, accounts, projects, tasks
 from tintype.storage.tasks.finding import count_unfinished
 from tintype.storage.tasks.rows import with_outputs
 
-# Start-time fair queueing. The virtual time is the lowest rank that waits for its first attempt; tasks handed
-# back would set it back. While nothing waits, everyone starts level with the share that is furthest on.
+# Start-time fair queueing, in each priority apart. The virtual time is the lowest rank that waits for its
+# first attempt; tasks handed back would set it back. While nothing waits, everyone starts level with the
+# share that is furthest on.
 # The row's lock puts submissions of one share in order.
 _NEXT_RANK = text(
     """
-    INSERT INTO shares (name, last_rank)
+    INSERT INTO shares (name, priority, last_rank)
     VALUES (
         :share,
+        :priority,
         :charge + COALESCE(
-            (SELECT rank FROM tasks WHERE status = 'task_queue' AND attempt = 0 ORDER BY rank, id LIMIT 1),
-            (SELECT MAX(last_rank) FROM shares),
+            (
+                SELECT rank FROM tasks
+                WHERE status = 'task_queue' AND priority = :priority AND attempt = 0
+                ORDER BY rank, id LIMIT 1
+            ),
+            (SELECT MAX(last_rank) FROM shares WHERE priority = :priority),
             0
         )
     )
-    ON CONFLICT (name) DO UPDATE SET last_rank =
+    ON CONFLICT (name, priority) DO UPDATE SET last_rank =
         CASE WHEN shares.last_rank + :charge > excluded.last_rank
         THEN shares.last_rank + :charge ELSE excluded.last_rank END
     RETURNING last_rank
     """
-).bindparams(bindparam("share", type_=Text), bindparam("charge", type_=Double))
+).bindparams(
+    bindparam("share", type_=Text), bindparam("priority", type_=Text), bindparam("charge", type_=Double)
+)
 
 _INSERT = (
     insert(tasks)
@@ -91,7 +99,9 @@ def _refuse_beyond(connection: Connection, project_id: int, limit: int) -> None:
 
 def _insert(connection: Connection, new: NewTask, now: int) -> Task:
     charge = new.cost_estimate / new.weight
-    rank = connection.execute(_NEXT_RANK, {"share": new.share, "charge": charge}).scalar_one()
+    rank = connection.execute(
+        _NEXT_RANK, {"share": new.share, "priority": new.priority.value, "charge": charge}
+    ).scalar_one()
     values = {
         "token": new.token,
         "project_id": new.project_id,
@@ -104,6 +114,7 @@ def _insert(connection: Connection, new: NewTask, now: int) -> Task:
         "charge": msgspec.to_builtins(new.charge),
         "share": new.share,
         "weight": new.weight,
+        "priority": new.priority.value,
         "rank": rank,
         "cost_estimate": new.cost_estimate,
         "create_time": now,
@@ -125,6 +136,7 @@ def _insert(connection: Connection, new: NewTask, now: int) -> Task:
         charge=new.charge,
         share=new.share,
         weight=new.weight,
+        priority=new.priority,
         rank=rank,
         cost_estimate=new.cost_estimate,
         status=Status.QUEUE,
