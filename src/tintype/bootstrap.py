@@ -23,6 +23,7 @@ from tintype.domain.catalogue import load_catalogue
 from tintype.domain.errors import BadSetting
 from tintype.domain.project import Auth, Project
 from tintype.domain.rate import Limited, read_rate
+from tintype.engine.limits import Limits
 from tintype.engine.process import HostProcess, start_host
 from tintype.logs import relay, set_up_logs
 from tintype.moderation.levels import load_levels
@@ -138,7 +139,17 @@ def engine_starter(settings: Settings) -> Callable[[], AbstractAsyncContextManag
         device=settings.device,
         threads=settings.threads,
         places=settings.places,
+        limits=limits_of(settings),
         on_log=relay,
+    )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """What engines of these settings may use."""
+    return Limits(
+        memory_mb=settings.memory_mb,
+        step_tokens=settings.step_tokens,
+        prompt_cache_mb=settings.prompt_cache_mb,
     )
 
 

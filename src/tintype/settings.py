@@ -77,6 +77,15 @@ class Settings:
     device: str = _knob("auto", "Where the engine computes: auto, cpu, cuda, cuda:1, mps.")
     threads: int = _knob(0, "CPU threads of the engine; 0 for one per core.")
     places: int = _knob(0, "How many tasks a worker holds at once; 0 to let the engine say.")
+    memory_mb: int = _knob(
+        0,
+        "Memory of the device that jobs may take beside the weights, in MiB; others wait. 0 for nine tenths "
+        "of what is free on a GPU, half of what is available on a CPU.",
+    )
+    step_tokens: int = _knob(
+        0, "Image and text tokens that a step draws at most, all its jobs together; 0 to let the engine say."
+    )
+    prompt_cache_mb: int = _knob(256, "Memory for the embeddings of prompts drawn before, in MiB.")
     catalogue: Path = _knob(HERE / "models", "Folder of the model pages (*.toml).")
 
     moderation: str = _knob(
@@ -166,6 +175,8 @@ def _check(settings: Settings) -> None:
         raise BadSetting(name=f"{PREFIX}MODERATION", problem=problem) from problem
     demand("threads", holds=settings.threads >= 0, problem="must not be negative")
     demand("places", holds=settings.places >= 0, problem="must not be negative")
+    for name in ("memory_mb", "step_tokens", "prompt_cache_mb"):
+        demand(name, holds=getattr(settings, name) >= 0, problem="must not be negative")
     demand("grace", holds=settings.grace >= 0, problem="must not be negative")
     demand("heartbeat", holds=settings.heartbeat > 0, problem="must be positive")
     demand(

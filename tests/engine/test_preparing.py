@@ -1,4 +1,4 @@
-"""Reference pictures are read beside the steps; a job leaves at any time."""
+"""Jobs are made ready beside the steps, and leave at any time."""
 
 import queue
 import threading
@@ -71,3 +71,23 @@ def test_a_job_dropped_before_its_pictures_are_read_is_not_read() -> None:
 
     assert engine.read == [first.id]
     assert not preparing.release(first.id)
+
+
+def test_a_prompt_does_not_wait_for_pictures_to_be_read() -> None:
+    class SlowPictures(SlowReader):
+        def prepare(self, job: Job) -> References:
+            return super().prepare(job) if job.images else BlankEngine.prepare(self, job)
+
+    engine = SlowPictures()
+    prepared: queue.SimpleQueue[Prepared] = queue.SimpleQueue()
+    with_pictures, without = job(images=(reference(64, 64),)), job()
+
+    with Preparing(engine, prepared.put) as preparing:
+        preparing.take(with_pictures)
+        assert engine.reading.wait(10)
+        preparing.take(without)
+        first = prepared.get(timeout=10)
+        engine.go.set()
+        second = prepared.get(timeout=10)
+
+    assert [first.job.id, second.job.id] == [without.id, with_pictures.id]

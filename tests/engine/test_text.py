@@ -1,5 +1,7 @@
 """Prompts become embeddings once."""
 
+import threading
+
 import pytest
 
 from tintype.domain.prompt import LONGEST_READ
@@ -47,3 +49,31 @@ def test_only_the_beginning_of_an_endless_prompt_is_looked_at(
 
     assert tokenized == [LONGEST_READ]
     assert embeddings[0] is embeddings[1]
+
+
+def test_what_is_remembered_is_there_while_another_prompt_is_encoded(
+    engine: Flux2Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = engine._checkpoint.text
+    known = text.embed("two cats")
+    encoding, go = threading.Event(), threading.Event()
+    encode = text._encode
+
+    def slow(prompt: str) -> object:
+        encoding.set()
+        assert go.wait(30)
+        return encode(prompt)
+
+    monkeypatch.setattr(text, "_encode", slow)
+    other = threading.Thread(target=engine.prepare, args=(job(prompt="a dog"),))
+    other.start()
+    assert encoding.wait(30)
+
+    assert text.embed("two cats") is known
+    assert text.embed("") is text.empty
+    assert engine.is_prepared(job(prompt="two cats"))
+    assert not engine.is_prepared(job(prompt="a dog"))
+    go.set()
+    other.join(30)
+
+    assert engine.is_prepared(job(prompt="a dog"))

@@ -108,6 +108,7 @@ async def _job(catalogue: "Catalogue", model: str, given: dict[str, Any], settin
 
 async def _drawn(job: "Job", settings: "Settings", show: Display) -> "Drawn":
     """The picture. When this is cancelled the engine ends with it."""
+    from tintype.bootstrap import limits_of
     from tintype.engine.process import start_host
 
     show.show("loading the model")
@@ -116,6 +117,7 @@ async def _drawn(job: "Job", settings: "Settings", show: Display) -> "Drawn":
         device=settings.device,
         threads=settings.threads,
         places=settings.places,
+        limits=limits_of(settings),
         on_log=lambda line: None,  # what matters of it is in the error
     ) as host:
         try:

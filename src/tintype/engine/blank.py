@@ -44,6 +44,9 @@ class BlankEngine:
     def idle(self) -> bool:
         return not self._waiting
 
+    def is_prepared(self, job: Job) -> bool:
+        return not job.images
+
     def prepare(self, job: Job) -> References:
         check(job)
         for number, file in enumerate(job.images, start=1):

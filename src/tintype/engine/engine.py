@@ -47,8 +47,8 @@ class Denoised:
 class Engine(Protocol):
     """Draws any number of jobs, a step at a time.
 
-    `admit`, `step`, `sketch` and `drop` belong to one thread; `prepare` and `finish` may run beside it,
-    on a thread each.
+    `admit`, `step`, `sketch`, `drop` and `is_prepared` belong to one thread; `prepare` and `finish` may run
+    beside it.
     """
 
     def ready(self) -> Ready:
@@ -57,15 +57,24 @@ class Engine(Protocol):
 
     @property
     def idle(self) -> bool:
-        """No job waits for a step."""
+        """No job waits for a step, or for memory."""
+        ...
+
+    def is_prepared(self, job: Job) -> bool:
+        """Whether the job can be admitted without work that would hold up the steps."""
         ...
 
     def prepare(self, job: Job) -> References:
-        """Read the job's reference pictures. Raises `BadJob` if the job cannot be drawn with them."""
+        """Encode the job's prompt and read its reference pictures, so that `admit` is quick.
+
+        For one thread with jobs that have pictures, and one with others. Raises `BadJob` if the job cannot
+        be drawn.
+        """
         ...
 
     def admit(self, job: Job, references: References = NO_REFERENCES) -> None:
-        """The job takes part from the next step on. Raises `BadJob` if it cannot be drawn.
+        """The job takes part from the next step on, or from when there is memory for it. Raises `BadJob` if
+        it cannot be drawn.
 
         Pictures that the job still carries are prepared here.
         """

@@ -23,6 +23,7 @@ import msgspec
 
 from tintype.domain.errors import BadCheckpoint
 from tintype.engine.engine import Engine, problem_of
+from tintype.engine.limits import Limits
 from tintype.engine.log import log
 from tintype.engine.pipes import Inbox, outbox, take_stdout
 from tintype.engine.protocol import Broken, Event
@@ -79,7 +80,17 @@ def load(options: argparse.Namespace) -> Engine:
         return BlankEngine(places=options.places or 64)
     from tintype.engine.flux2.load import load_engine
 
-    return load_engine(options.weights, device=options.device, threads=options.threads, places=options.places)
+    return load_engine(
+        options.weights,
+        device=options.device,
+        threads=options.threads,
+        places=options.places,
+        limits=Limits(
+            memory_mb=options.memory_mb,
+            step_tokens=options.step_tokens,
+            prompt_cache_mb=options.prompt_cache_mb,
+        ),
+    )
 
 
 def _prepare_process(weights: str) -> None:
@@ -97,6 +108,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     parser.add_argument("--threads", type=int, default=0, help="of the CPU; 0: torch decides")
     parser.add_argument("--places", type=int, default=0, help="jobs at once; 0: the engine decides")
+    usual = Limits()
+    parser.add_argument(
+        "--memory-mb", type=int, default=usual.memory_mb, help="of jobs; 0: the engine decides"
+    )
+    parser.add_argument("--step-tokens", type=int, default=usual.step_tokens, help="0: the engine decides")
+    parser.add_argument("--prompt-cache-mb", type=int, default=usual.prompt_cache_mb)
     return parser.parse_args()
 
 

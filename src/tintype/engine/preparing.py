@@ -1,4 +1,4 @@
-"""Reading and encoding reference pictures beside the steps."""
+"""Encoding prompts, and reading and encoding reference pictures, beside the steps."""
 
 import traceback
 from collections.abc import Callable
@@ -21,7 +21,8 @@ class Prepared:
 
 
 class Preparing:
-    """Jobs whose reference pictures are being read, one after another.
+    """Jobs that are made ready, one after another; those with pictures apart, so that nobody else waits
+    for pictures to be read.
 
     `take`, `drop` and `release` belong to the stepping thread; `put` is called on another one.
     """
@@ -30,13 +31,15 @@ class Preparing:
         self._engine = engine
         self._put = put
         self._wanted: set[str] = set()
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="preparing")
+        self._prompts = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prompts")
+        self._pictures = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pictures")
 
     def __enter__(self) -> "Preparing":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._thread.shutdown(wait=True)
+        self._prompts.shutdown(wait=True)
+        self._pictures.shutdown(wait=True)
 
     @property
     def idle(self) -> bool:
@@ -45,7 +48,8 @@ class Preparing:
     def take(self, job: Job) -> None:
         if job.id not in self._wanted:
             self._wanted.add(job.id)
-            self._thread.submit(self._prepare, job)
+            thread = self._pictures if job.images else self._prompts
+            thread.submit(self._prepare, job)
 
     def drop(self, job_id: str) -> bool:
         """Also makes `release` false."""

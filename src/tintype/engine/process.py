@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 
 from tintype.domain.errors import BadCheckpoint
 from tintype.engine.frames import FrameError, decode_event, frame, receive_frame
+from tintype.engine.limits import Limits
 from tintype.engine.protocol import Broken, Command, Event, Ready, Stop, Watch
 
 _REMEMBERED_LINES = 20
@@ -48,6 +49,7 @@ async def start_host(
     device: str = "auto",
     threads: int = 0,
     places: int = 0,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
     patience: float = 300.0,
     on_log: Callable[[str], None] = _print_line,
 ) -> AsyncIterator["HostProcess"]:
@@ -59,6 +61,8 @@ async def start_host(
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tintype.engine.host", "--weights", weights, "--device", device),
         *("--threads", str(threads), "--places", str(places)),
+        *("--memory-mb", str(limits.memory_mb), "--step-tokens", str(limits.step_tokens)),
+        *("--prompt-cache-mb", str(limits.prompt_cache_mb)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -53,10 +53,10 @@ class Serving:
 
     def _obey(self, command: Command | Prepared) -> None:
         match command:
-            case Job() if command.images:
-                self._preparing.take(command)
-            case Job():
+            case Job() if self._engine.is_prepared(command):
                 self._admit(command, NO_REFERENCES)
+            case Job():
+                self._preparing.take(command)
             case Prepared(job=job, references=references):
                 if self._preparing.release(job.id):
                     self._admit(job, references)

@@ -13,6 +13,25 @@ from tintype.engine.flux2.layout import Layout
 from tintype.engine.protocol import Job
 
 
+@dataclass(frozen=True, eq=False)
+class Waiting:
+    """A job that is ready to be drawn once there is memory for it."""
+
+    job: Job
+    layout: Layout
+    embedding: Tensor
+    """(length, dimensions)."""
+    guided: bool
+    """Takes a second row in the batch, against the empty prompt."""
+    references: References = NO_REFERENCES
+    admitted: float = field(default_factory=time.monotonic)
+    """Seconds on the monotonic clock."""
+
+    @property
+    def rows(self) -> int:
+        return 2 if self.guided else 1
+
+
 @dataclass(eq=False)
 class Run:
     """A job under way."""

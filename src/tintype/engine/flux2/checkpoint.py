@@ -13,11 +13,13 @@ import torch
 from tintype.domain.errors import BadCheckpoint
 from tintype.engine.flux2.canvas import Canvases
 from tintype.engine.flux2.decode import Decoder
+from tintype.engine.flux2.needs import Needs, needs_of
 from tintype.engine.flux2.packed import pack_linears
 from tintype.engine.flux2.references import ReferenceEncoder
 from tintype.engine.flux2.sidecar import Sidecar, Text, read_sidecar
 from tintype.engine.flux2.sigmas import Shift
 from tintype.engine.flux2.text import (
+    CACHE_BYTES,
     TextEncoder,
     Tokenize,
     dev_tokenize,
@@ -60,14 +62,18 @@ class Checkpoint:
     text: TextEncoder
     shift: Shift
     canvases: Canvases
+    needs: Needs
+    """What its jobs take of the device's memory."""
     classifier_free: bool
     """Guidance is a second forward against the empty prompt."""
     embedded_guidance: bool
     """Guidance is an input of the transformer."""
 
 
-def open_checkpoint(path: str, *, device: torch.device, dtype: torch.dtype) -> Checkpoint:
-    """Load a diffusers folder (or hub id) in FLUX.2 format.
+def open_checkpoint(
+    path: str, *, device: torch.device, dtype: torch.dtype, cache_bytes: int = CACHE_BYTES
+) -> Checkpoint:
+    """Load a diffusers folder (or hub id) in FLUX.2 format; prompts are remembered within `cache_bytes`.
 
     Raises `BadCheckpoint`, with one line that names the part and what is wrong with it.
     """
@@ -93,7 +99,7 @@ def open_checkpoint(path: str, *, device: torch.device, dtype: torch.dtype) -> C
         tokenize = family.tokenize(folder / "tokenizer", text)
     with _part(path, "text_encoder"):
         encoder = load_encoder(folder / "text_encoder", text.layers, device=device, dtype=dtype)
-        prompts = TextEncoder(encoder=encoder, tokenize=tokenize, layers=text.layers)
+        prompts = TextEncoder(encoder=encoder, tokenize=tokenize, layers=text.layers, cache_bytes=cache_bytes)
         if prompts.empty.shape[-1] != transformer.config.joint_attention_dim:
             raise ValueError("its embeddings do not fit the transformer")
     return Checkpoint(
@@ -107,6 +113,7 @@ def open_checkpoint(path: str, *, device: torch.device, dtype: torch.dtype) -> C
         text=prompts,
         shift=shift,
         canvases=canvases,
+        needs=needs_of(transformer, vae, prompts.empty, token=canvases.token),
         classifier_free=not (transformer.config.guidance_embeds or index.get("is_distilled")),
         embedded_guidance=bool(transformer.config.guidance_embeds),
     )

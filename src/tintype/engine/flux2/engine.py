@@ -5,6 +5,7 @@ guidance, number of steps and progress; they join and leave between steps.
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
@@ -21,11 +22,13 @@ from tintype.engine.engine import (
     is_out_of_memory,
     reason_of,
 )
-from tintype.engine.flux2.batch import Batch, Positions, Run, Stepped
+from tintype.engine.flux2.admission import Admission
+from tintype.engine.flux2.batch import Batch, Positions, Run, Stepped, Waiting
+from tintype.engine.flux2.beside import Beside
 from tintype.engine.flux2.checkpoint import Checkpoint
 from tintype.engine.flux2.latents import noise
 from tintype.engine.flux2.layout import Layout, image_positions, text_positions
-from tintype.engine.flux2.memory import TooLarge, free_memory, in_halves
+from tintype.engine.flux2.memory import UNBOUNDED, TooLarge, TooLargeEver, free_memory, in_halves
 from tintype.engine.flux2.positions import RememberedPositions
 from tintype.engine.flux2.references import Reference
 from tintype.engine.flux2.schedule import Schedule
@@ -50,8 +53,12 @@ class Flux2Engine:
         max_tokens: int,
         versions: Mapping[str, str],
         screening: Screening,
+        memory: int = UNBOUNDED,
     ) -> None:
-        """A forward pass has at most `max_rows` rows, and at most `max_tokens` tokens, if it can."""
+        """A forward pass has at most `max_rows` rows, and at most `max_tokens` tokens, if it can.
+
+        Jobs take part while they fit into `memory` together, in bytes beside the weights; others wait.
+        """
         self._checkpoint = checkpoint
         self._places = places
         self._max_rows = max_rows
@@ -59,6 +66,12 @@ class Flux2Engine:
         self._versions = dict(versions)
         self._screening = screening
         self._runs: dict[str, Run] = {}
+        self._needs = checkpoint.needs
+        self._admission = Admission(memory, largest_step=self._needs.step(max_tokens))
+        self._waiting: dict[str, Waiting] = {}
+        self._shut_out: dict[str, Exception] = {}
+        self._finished: deque[str] = deque()
+        self._beside = Beside(checkpoint.device)
         self._schedule = Schedule()
         self._batches: dict[Layout, Batch] = {}
         self._stepped: list[Stepped] = []
@@ -80,7 +93,10 @@ class Flux2Engine:
 
     @property
     def idle(self) -> bool:
-        return not self._runs
+        return not (self._runs or self._waiting or self._shut_out)
+
+    def is_prepared(self, job: Job) -> bool:
+        return not job.images and self._checkpoint.text.known(job.prompt) is not None
 
     def prepare(self, job: Job) -> References:
         check(job)
@@ -92,36 +108,40 @@ class Flux2Engine:
             raise BadJob(f"{len(job.images)} reference pictures, but this checkpoint takes {most} at most")
         digests = digests_of(job)
         self._screening.demand(job, digests)
-        return References(digests, encoded=self._checkpoint.references.encode(job.images, digests))
+        with self._beside.steps():
+            self._checkpoint.text.embed(job.prompt)
+            return References(digests, encoded=self._checkpoint.references.encode(job.images, digests))
 
     def admit(self, job: Job, references: References = NO_REFERENCES) -> None:
         check(job)
-        if job.id in self._runs:
+        if job.id in self._runs or job.id in self._waiting:
             return
         if job.images:
             references = self.prepare(job)
-        run = self._new_run(job, references)
-        rows = 2 if run.guided else 1
-        self._runs[job.id] = run
-        self._schedule.add(
-            job.id,
-            group=run.layout,
-            share=job.share,
-            weight=job.weight,
-            cost=rows * run.layout.tokens,
-            room=rows,
-        )
+        waiting = self._new_waiting(job, references)
+        need = self._needs.of(waiting.layout, rows=waiting.rows)
+        if not self._admission.can_ever_fit(need):
+            raise TooLargeEver(self._admission.bytes_of([need]), self._admission.budget)
+        self._waiting[job.id] = waiting
+        self._admission.wait(job.id, need, job.priority)
+        self._let_in()
+        if problem := self._shut_out.pop(job.id, None):
+            raise problem
 
     def drop(self, job_id: str) -> bool:
-        return self._leave(job_id) is not None
+        self._admission.leave(job_id)
+        return self._waiting.pop(job_id, None) is not None or self._leave(job_id) is not None
 
     @torch.inference_mode()
     def step(self) -> Sequence[JobEvent | Denoised]:
         self._stepped = []
+        self._let_in()
+        shut_out, self._shut_out = self._shut_out, {}
         runs = [self._runs[job_id] for job_id in self._schedule.next(self._capacity)]
         events = self._start(runs)
         failed = self._forward(runs)
-        return [*events, *self._proceed(runs, failed)]
+        refusals = [Failed(id=job_id, reason=reason_of(problem)) for job_id, problem in shut_out.items()]
+        return [*refusals, *events, *self._proceed(runs, failed)]
 
     def sketch(self, job_id: str) -> Callable[[], bytes | None] | None:
         run = self._runs.get(job_id)
@@ -130,8 +150,15 @@ class Flux2Engine:
             return None
         return partial(self._preview, stepped, run)
 
-    @torch.inference_mode()
     def finish(self, denoised: Denoised) -> Drawn | Failed | Refused:
+        try:
+            with self._beside.steps():
+                return self._finish(denoised)
+        finally:
+            self._finished.append(denoised.job.id)
+
+    @torch.inference_mode()
+    def _finish(self, denoised: Denoised) -> Drawn | Failed | Refused:
         job, canvases = denoised.job, self._checkpoint.canvases
         if not torch.isfinite(denoised.latents).all():
             return Failed(id=job.id, reason="The model produced values that are not numbers")
@@ -158,25 +185,64 @@ class Flux2Engine:
     @torch.inference_mode()
     def _preview(self, stepped: Stepped, run: Run) -> bytes | None:
         canvases, job = self._checkpoint.canvases, run.job
-        picture = self._checkpoint.decoder.preview(stepped.clean(run), run.layout.drawn, LONGEST_SIDE)
+        with self._beside.steps():
+            picture = self._checkpoint.decoder.preview(stepped.clean(run), run.layout.drawn, LONGEST_SIDE)
         shown = canvases.preview(picture, job.width, job.height)
         return None if self._screening.refused(job, "image", np.asarray(shown)) else encode_preview(shown)
 
-    def _new_run(self, job: Job, references: References) -> Run:
+    def _new_waiting(self, job: Job, references: References) -> Waiting:
         checkpoint = self._checkpoint
-        canvas = checkpoint.canvases.choose(job.width, job.height)
-        channels = checkpoint.transformer.config.in_channels
         encoded: Sequence[Reference] = references.encoded
-        tokens = [reference.tokens for reference in encoded]
-        return Run(
+        return Waiting(
             job=job,
-            layout=Layout(drawn=canvas, references=tuple(reference.grid for reference in encoded)),
+            layout=Layout(
+                drawn=checkpoint.canvases.choose(job.width, job.height),
+                references=tuple(reference.grid for reference in encoded),
+            ),
             embedding=checkpoint.text.embed(job.prompt),
-            latents=noise(job.seed, canvas, channels).to(checkpoint.device),
-            sigmas=sigma_table(job.steps, canvas.tokens, checkpoint.shift).tolist(),
             guided=checkpoint.classifier_free and job.guidance > 1,
             references=references,
+        )
+
+    def _let_in(self) -> None:
+        """Those that wait for memory take part, as far as there is some."""
+        while self._finished:
+            self._admission.finish(self._finished.popleft())
+        for job_id in self._admission.admit(anyone_runs=bool(self._runs)):
+            try:
+                self._take_part(self._waiting.pop(job_id))
+            except Exception as error:
+                log("job not let in", job=job_id, error=repr(error))
+                self._admission.leave(job_id)
+                self._shut_out[job_id] = TooLarge() if is_out_of_memory(error) else error
+
+    def _take_part(self, waiting: Waiting) -> None:
+        job = waiting.job
+        self._runs[job.id] = self._new_run(waiting)
+        self._schedule.add(
+            job.id,
+            group=waiting.layout,
+            share=job.share,
+            weight=job.weight,
+            priority=job.priority,
+            cost=waiting.rows * waiting.layout.tokens,
+            room=waiting.rows,
+        )
+
+    def _new_run(self, waiting: Waiting) -> Run:
+        checkpoint, job, canvas = self._checkpoint, waiting.job, waiting.layout.drawn
+        channels = checkpoint.transformer.config.in_channels
+        tokens = [reference.tokens for reference in waiting.references.encoded]
+        return Run(
+            job=job,
+            layout=waiting.layout,
+            embedding=waiting.embedding,
+            latents=noise(job.seed, canvas, channels).to(checkpoint.device),
+            sigmas=sigma_table(job.steps, canvas.tokens, checkpoint.shift).tolist(),
+            guided=waiting.guided,
+            references=waiting.references,
             reference_tokens=torch.cat(tokens).to(checkpoint.device) if tokens else None,
+            admitted=waiting.admitted,
         )
 
     def _capacity(self, group: Hashable) -> int:
@@ -247,6 +313,7 @@ class Flux2Engine:
             job = run.job
             if job.id in failed:
                 self._leave(job.id)
+                self._admission.leave(job.id)
                 events.append(Failed(id=job.id, reason=reason_of(failed[job.id])))
                 continue
             elapsed = now - (run.started or now)
@@ -257,7 +324,7 @@ class Flux2Engine:
         return events
 
     def _leave(self, job_id: str) -> Run | None:
-        """The run is no longer part of anything; its latents are its own."""
+        """The run is no longer part of any step; its latents are its own."""
         run = self._runs.pop(job_id, None)
         if run is None:
             return None

@@ -9,6 +9,8 @@ from tintype.domain.errors import BadCheckpoint
 from tintype.engine.engine import Engine
 from tintype.engine.flux2.checkpoint import open_checkpoint
 from tintype.engine.flux2.engine import Flux2Engine
+from tintype.engine.flux2.memory import budget_of
+from tintype.engine.limits import MIB, Limits
 from tintype.engine.screening import Screening
 
 _PLACES = 16
@@ -21,7 +23,14 @@ _CPU_TOKENS = 512
 _GPU_TOKENS = 20480
 
 
-def load_engine(weights: str, *, device: str, threads: int, places: int) -> Engine:
+def load_engine(
+    weights: str,
+    *,
+    device: str,
+    threads: int,
+    places: int,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+) -> Engine:
     """An engine for the checkpoint; 0 threads or places leave the choice here.
 
     Raises `BadCheckpoint`, also when the device is not there.
@@ -31,11 +40,14 @@ def load_engine(weights: str, *, device: str, threads: int, places: int) -> Engi
     chosen = _device(weights, device)
     on_cpu = chosen.type == "cpu"
     dtype = torch.float32 if on_cpu else torch.bfloat16
+    cache_bytes = limits.prompt_cache_mb * MIB
+    checkpoint = open_checkpoint(weights, device=chosen, dtype=dtype, cache_bytes=cache_bytes)
     return Flux2Engine(
-        open_checkpoint(weights, device=chosen, dtype=dtype),
+        checkpoint,
         places=places or _PLACES,
         max_rows=_MAX_ROWS,
-        max_tokens=_CPU_TOKENS if on_cpu else _GPU_TOKENS,
+        max_tokens=limits.step_tokens or (_CPU_TOKENS if on_cpu else _GPU_TOKENS),
+        memory=limits.memory_mb * MIB or budget_of(chosen, beside=cache_bytes),
         versions=_versions(),
         screening=Screening(),
     )

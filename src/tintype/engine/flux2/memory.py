@@ -1,14 +1,21 @@
-"""Memory that does not suffice: how it is told, and what is tried then."""
+"""Memory: how much of it jobs may use, how it is told when it does not suffice, and what is tried then."""
 
 import gc
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import TypeVar
 
 import torch
 
 from tintype.engine.engine import NO_MEMORY, BadJob
+from tintype.engine.limits import MIB
 
 Item = TypeVar("Item")
+
+UNBOUNDED = 2**62
+"""Bytes, where nobody says how many there are."""
 
 
 class TooLarge(BadJob):
@@ -18,11 +25,51 @@ class TooLarge(BadJob):
         super().__init__(NO_MEMORY)
 
 
+class TooLargeEver(BadJob):
+    """The job needs more memory than jobs may ever use."""
+
+    def __init__(self, needed: int, budget: int) -> None:
+        super().__init__(
+            f"It needs about {-(-needed // MIB)} MiB of memory, but jobs here may use {budget // MIB} MiB: "
+            "a smaller picture needs less, and so do fewer reference pictures"
+        )
+
+
 def free_memory(device: torch.device) -> None:
     """Give back what the allocator holds in reserve, so that pieces of another size find room."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
+
+
+def budget_of(device: torch.device, *, beside: int) -> int:
+    """Bytes for jobs on a device that holds the weights already, where `beside` is kept for other things.
+
+    Nine tenths of what is free on a GPU; half of what is available on a CPU, which others use, too.
+    """
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return max(0, free * 9 // 10 - beside)
+    return max(0, available_memory() // 2 - beside)
+
+
+def available_memory(root: Path = Path("/")) -> int:
+    """Bytes of RAM that this process may still take, as the system and its control group say."""
+    found = [*_available_to_system(root), *_available_to_group(root)]
+    return min(found) if found else os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+
+
+def _available_to_system(root: Path) -> Iterator[int]:
+    with suppress(OSError):
+        for line in (root / "proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                yield int(line.split()[1]) * 1024
+
+
+def _available_to_group(root: Path) -> Iterator[int]:
+    group = root / "sys/fs/cgroup"
+    with suppress(OSError, ValueError):  # "max" is no number, and no limit
+        yield max(0, int((group / "memory.max").read_text()) - int((group / "memory.current").read_text()))
 
 
 def in_halves(items: Sequence[Item]) -> tuple[Sequence[Item], Sequence[Item]]:

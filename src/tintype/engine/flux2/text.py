@@ -3,6 +3,7 @@
 The encoder is loaded up to the last layer whose output is used; no language-model head, no logits.
 """
 
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ CACHE_BYTES = 256 * 2**20
 
 
 class TextEncoder:
-    """Embeds one prompt at a time, so that an embedding never depends on its neighbours."""
+    """Embeds one prompt at a time, so that an embedding never depends on its neighbours. For any thread:
+    what is remembered is there at once, even while another prompt is being encoded."""
 
     def __init__(
         self, *, encoder: Any, tokenize: Tokenize, layers: tuple[int, ...], cache_bytes: int = CACHE_BYTES
@@ -29,15 +31,22 @@ class TextEncoder:
         self._tokenize = tokenize
         self._layers = layers
         self._remembered = Remembered[Tensor](cache_bytes)
+        self._encoding = threading.Lock()
         self.empty = self._encode("")
         """The embedding of the empty prompt, (length, dimensions)."""
 
     def embed(self, prompt: str) -> Tensor:
         """(length, dimensions), in the encoder's dtype and on its device; remembered by prompt."""
-        if not prompt:
-            return self.empty
+        known = self.known(prompt)
+        if known is not None:
+            return known
         prompt = prompt[:LONGEST_READ]  # the rest would be cut off, too, but only after it had been split
-        return self._remembered.get(prompt, lambda: self._encode(prompt))
+        with self._encoding:
+            return self._remembered.get(prompt, lambda: self._encode(prompt))
+
+    def known(self, prompt: str) -> Tensor | None:
+        """The prompt's embedding, if it needs no work."""
+        return self._remembered.known(prompt[:LONGEST_READ]) if prompt else self.empty
 
     @torch.inference_mode()
     def _encode(self, prompt: str) -> Tensor:
