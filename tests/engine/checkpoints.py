@@ -1,5 +1,6 @@
 """Tiny FLUX.2 checkpoints with random weights, written by diffusers and transformers themselves."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,17 @@ def write_checkpoint(
     ).save_pretrained(folder)
     (folder / "tintype.toml").write_text(SIDECAR + sidecar)
     return folder
+
+
+def variant(folder: Path, to: Path) -> Path:
+    """The same checkpoint with another transformer."""
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(folder, to)
+    file = to / "transformer" / "diffusion_pytorch_model.safetensors"
+    torch.manual_seed(len(str(to.name)))
+    save_file({name: torch.randn_like(tensor) / 5 for name, tensor in load_file(file).items()}, file)
+    return to
 
 
 def pipeline(*, dynamic_shift: bool, distilled: bool, guidance_embeds: bool, vae_levels: int) -> Any:

@@ -101,7 +101,9 @@ class Batch:
         embeddings = torch.stack([run.embedding for run in runs])
         self._embeddings = torch.cat([embeddings, empty.expand(len(guided), -1, -1)])
         self._references = self._stack_references(guided)
-        strengths = torch.tensor([run.job.guidance for run in runs], device=device)
+        # Said, since libraries change the usual format for a moment while they load another model.
+        guidances = [run.job.guidance for run in runs]
+        strengths = torch.tensor(guidances, dtype=torch.float32, device=device)
         self._strength = strengths[guided].view(-1, 1, 1)
         self._guidance = strengths if embedded_guidance else None
 

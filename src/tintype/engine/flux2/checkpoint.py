@@ -13,6 +13,7 @@ import torch
 from tintype.domain.errors import BadCheckpoint
 from tintype.engine.flux2.canvas import Canvases
 from tintype.engine.flux2.decode import Decoder
+from tintype.engine.flux2.footprint import bytes_in_files, bytes_of
 from tintype.engine.flux2.needs import Needs, needs_of
 from tintype.engine.flux2.packed import pack_linears
 from tintype.engine.flux2.references import ReferenceEncoder
@@ -68,6 +69,8 @@ class Checkpoint:
     """Guidance is a second forward against the empty prompt."""
     embedded_guidance: bool
     """Guidance is an input of the transformer."""
+    bytes: int
+    """Of its weights, on the device."""
 
 
 def open_checkpoint(
@@ -116,7 +119,22 @@ def open_checkpoint(
         needs=needs_of(transformer, vae, prompts.empty, token=canvases.token),
         classifier_free=not (transformer.config.guidance_embeds or index.get("is_distilled")),
         embedded_guidance=bool(transformer.config.guidance_embeds),
+        bytes=bytes_of(transformer, vae, encoder, device=device),
     )
+
+
+def expected_bytes(path: str, *, dtype: torch.dtype) -> int:
+    """What `Checkpoint.bytes` will be, without loading it. Raises `BadCheckpoint`."""
+    folder = _locate(path)
+    with _part(path, "model_index.json"):
+        family = _family(json.loads((folder / "model_index.json").read_text()))
+    with _part(path, "sidecar"):
+        layers = max((read_sidecar(folder).text or family.text).layers)
+    total = 0
+    for name, depth in (("transformer", None), ("vae", None), ("text_encoder", layers)):
+        with _part(path, name):
+            total += bytes_in_files(folder / name, dtype=dtype, layers=depth)
+    return total
 
 
 def _locate(path: str) -> Path:

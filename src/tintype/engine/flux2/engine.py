@@ -82,6 +82,22 @@ class Flux2Engine:
         if not isinstance(transformer.pos_embed, RememberedPositions):
             transformer.pos_embed = RememberedPositions(transformer.pos_embed)
 
+    @property
+    def checkpoint(self) -> Checkpoint:
+        return self._checkpoint
+
+    def of(self, checkpoint: Checkpoint) -> "Flux2Engine":
+        """Another engine, under the same limits, for the same device."""
+        return Flux2Engine(
+            checkpoint,
+            places=self._places,
+            max_rows=self._max_rows,
+            max_tokens=self._max_tokens,
+            versions=self._versions,
+            screening=self._screening,
+            memory=self._admission.budget,
+        )
+
     def ready(self) -> Ready:
         return Ready(
             checkpoint=self._checkpoint.name,

@@ -7,6 +7,7 @@ import torch
 import tintype
 from tintype.domain.errors import BadCheckpoint
 from tintype.engine.engine import Engine
+from tintype.engine.flux2 import checkpoint, footprint
 from tintype.engine.flux2.checkpoint import open_checkpoint
 from tintype.engine.flux2.engine import Flux2Engine
 from tintype.engine.flux2.memory import budget_of
@@ -39,11 +40,9 @@ def load_engine(
         torch.set_num_threads(threads)
     chosen = _device(weights, device)
     on_cpu = chosen.type == "cpu"
-    dtype = torch.float32 if on_cpu else torch.bfloat16
     cache_bytes = limits.prompt_cache_mb * MIB
-    checkpoint = open_checkpoint(weights, device=chosen, dtype=dtype, cache_bytes=cache_bytes)
     return Flux2Engine(
-        checkpoint,
+        open_checkpoint(weights, device=chosen, dtype=_dtype(chosen), cache_bytes=cache_bytes),
         places=places or _PLACES,
         max_rows=_MAX_ROWS,
         max_tokens=limits.step_tokens or (_CPU_TOKENS if on_cpu else _GPU_TOKENS),
@@ -51,6 +50,20 @@ def load_engine(
         versions=_versions(),
         screening=Screening(),
     )
+
+
+def expected_bytes(weights: str, *, device: str) -> int:
+    """What the checkpoint will take of the device's memory. Raises as `load_engine`."""
+    return checkpoint.expected_bytes(weights, dtype=_dtype(_device(weights, device)))
+
+
+def default_budget(weights: str, *, device: str) -> int:
+    """Bytes of the device that models may take together. Raises as `load_engine`."""
+    return footprint.default_budget(_device(weights, device))
+
+
+def _dtype(device: torch.device) -> torch.dtype:
+    return torch.float32 if device.type == "cpu" else torch.bfloat16
 
 
 def _device(weights: str, name: str) -> torch.device:

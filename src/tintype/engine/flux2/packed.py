@@ -20,6 +20,11 @@ class PackedLinear(nn.Module):
         self._packed = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach())
         self._bias = None if linear.bias is None else linear.bias.detach()
 
+    @property
+    def nbytes(self) -> int:
+        bias = 0 if self._bias is None else self._bias.nbytes
+        return self.in_features * self.out_features * torch.float32.itemsize + bias
+
     def forward(self, inputs: Tensor) -> Tensor:
         """(…, in_features) → (…, out_features)."""
         outputs: Tensor = torch.ops.mkldnn._linear_pointwise(inputs, self._packed, self._bias, "none", [], "")

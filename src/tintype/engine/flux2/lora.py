@@ -1,0 +1,203 @@
+"""LoRAs: low-rank changes to a transformer that is in memory already, switched on for one forward at a time.
+
+Files are read in any of the formats that diffusers reads for FLUX.2 (its own, PEFT's, kohya's, ai-toolkit's).
+Hu et al.: LoRA, https://arxiv.org/abs/2106.09685: W·x becomes W·x + strength · B·(A·x).
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tintype.domain.errors import BadCheckpoint
+from tintype.domain.source import Source
+
+_PREFIX = "transformer."
+_CONFIG = "lora_adapter_metadata"
+_DOWN, _UP = ".lora_A.weight", ".lora_B.weight"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a LoRA does to one linear layer."""
+
+    down: Tensor
+    """(rank, in_features)."""
+    up: Tensor
+    """(out_features, rank), scaled by alpha."""
+
+    @property
+    def nbytes(self) -> int:
+        return self.down.nbytes + self.up.nbytes
+
+
+Lora = Mapping[str, Change]
+"""Module names of the transformer, and what becomes of them."""
+
+
+def read_lora(path: Path, *, device: torch.device, dtype: torch.dtype) -> Lora:
+    """The file's changes. Raises `BadCheckpoint`, with one line that says what is wrong with it."""
+    from diffusers.loaders.lora_pipeline import Flux2LoraLoaderMixin
+
+    with _reading(path):
+        tensors, config = _read(path)
+        if any("lokr_" in name or "dora_scale" in name or "magnitude" in name for name in tensors):
+            raise ValueError("it is a LoKr or DoRA; only plain LoRAs can be used")
+        tensors = Flux2LoraLoaderMixin.lora_state_dict(tensors)
+        return {
+            name: Change(
+                down=down.to(device, dtype),
+                up=(up.float() * _scale(name, down.shape[0], config)).to(device, dtype),
+            )
+            for name, down, up in _pairs(tensors)
+        }
+
+
+class Adapters:
+    """The LoRAs of one transformer. `use` is for the thread that steps; none is in use outside of it."""
+
+    def __init__(self, transformer: Any) -> None:
+        self._transformer = transformer
+        self._active = Active()
+
+    def add(self, source: Source, lora: Lora) -> None:
+        """Raises `ValueError`, and changes nothing, if the LoRA was made for another transformer."""
+        for module, change in lora.items():
+            _check_fit(module, self._find(module), change)
+        for module, change in lora.items():
+            layer = self._find(module)
+            if not isinstance(layer, Adapted):
+                layer = Adapted(layer, self._active)
+                self._put(module, layer)
+            layer.changes[source] = change
+
+    def remove(self, source: Source) -> None:
+        """Layers that nothing is left of become what they were."""
+        for module, layer in list(self._transformer.named_modules()):
+            if isinstance(layer, Adapted):
+                layer.changes.pop(source, None)
+                if not layer.changes:
+                    self._put(module, layer.base)
+
+    @contextmanager
+    def use(self, source: Source) -> Iterator[None]:
+        """Forwards within this scope are changed."""
+        self._active.source = source
+        try:
+            yield
+        finally:
+            self._active.source = None
+
+    def _find(self, name: str) -> Any:
+        try:
+            return self._transformer.get_submodule(name)
+        except AttributeError:
+            raise ValueError(f"it changes {name}, which this transformer does not have") from None
+
+    def _put(self, name: str, layer: nn.Module) -> None:
+        parent, _, child = name.rpartition(".")
+        setattr(self._transformer.get_submodule(parent), child, layer)
+
+
+class WithLora:
+    """A transformer under one of its LoRAs, to be called like the transformer itself."""
+
+    def __init__(self, transformer: Any, adapters: Adapters, source: Source) -> None:
+        self._transformer = transformer
+        self._adapters = adapters
+        self._source = source
+
+    def __call__(self, **inputs: Any) -> Any:
+        with self._adapters.use(self._source):
+            return self._transformer(**inputs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transformer, name)
+
+
+class Active:
+    """Which LoRA is in use, told to all layers at once."""
+
+    source: Source | None = None
+
+
+class Adapted(nn.Module):
+    """A linear layer of any kind, and the changes that LoRAs make to it."""
+
+    def __init__(self, base: nn.Module, active: Active) -> None:
+        super().__init__()
+        self.base = base
+        self.in_features, self.out_features = base.in_features, base.out_features
+        self.changes: dict[Source, Change] = {}
+        self._active = active
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(…, in_features) → (…, out_features)."""
+        outputs: Tensor = self.base(inputs)
+        source = self._active.source
+        change = self.changes.get(source) if source else None
+        if source is None or change is None:
+            return outputs
+        lower = functional.linear(inputs.to(change.down.dtype), change.down)
+        added = functional.linear(lower, change.up)
+        return outputs + (source.strength * added).to(outputs.dtype)
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
+        config = json.loads((file.metadata() or {}).get(_CONFIG, "{}"))
+    if not tensors:
+        raise ValueError("it is empty")
+    if broken := [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]:
+        raise ValueError(f"{broken[0]} holds values that are not numbers")
+    return tensors, {name.removeprefix(_PREFIX): value for name, value in config.items()}
+
+
+def _pairs(tensors: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor, Tensor]]:
+    """Module names with both halves. Raises `ValueError` for anything that would be left over."""
+    if foreign := [name for name in tensors if not name.startswith(_PREFIX)]:
+        raise ValueError(f"{foreign[0]} is not of a FLUX.2 transformer")
+    names = {name.removesuffix(_DOWN).removesuffix(_UP) for name in tensors}
+    for name in sorted(names):
+        down, up = tensors.get(name + _DOWN), tensors.get(name + _UP)
+        if down is None or up is None:
+            raise ValueError(f"{name} has no two halves of low rank")
+        if down.ndim != 2 or up.ndim != 2 or down.shape[0] != up.shape[1]:
+            raise ValueError(f"the halves of {name} do not fit each other")
+        yield name.removeprefix(_PREFIX), down, up
+
+
+def _scale(module: str, rank: int, config: Mapping[str, Any]) -> float:
+    """Alpha by rank, as the file's PEFT configuration says; 1 without one."""
+    patterns: Mapping[str, float] = config.get("alpha_pattern") or {}
+    fitting = (alpha for key, alpha in patterns.items() if re.match(rf"(.*\.)?({key})$", module))
+    alpha = float(next(fitting, config.get("lora_alpha", rank)))
+    return alpha / (rank**0.5 if config.get("use_rslora") else rank)
+
+
+def _check_fit(name: str, layer: Any, change: Change) -> None:
+    shape = getattr(layer, "out_features", None), getattr(layer, "in_features", None)
+    changed = change.up.shape[0], change.down.shape[1]
+    if shape == (None, None):
+        raise ValueError(f"it changes {name}, which is no linear layer")
+    if shape != changed:
+        sides = "{1} to {0}".format
+        raise ValueError(f"it changes {name} from {sides(*changed)} features, which is {sides(*shape)} here")
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        what = " ".join(str(error).split())[:300] or type(error).__name__
+        raise BadCheckpoint(path=path, problem=f"lora: {what}") from error
