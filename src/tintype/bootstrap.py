@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from msgspec.structs import replace
 
 from tintype.api import connection, keepalive
 from tintype.api.app import MIB, create_app
@@ -19,10 +20,11 @@ from tintype.api.following import Following
 from tintype.bus.opening import open_bus
 from tintype.callbacks import Courier, Schedule
 from tintype.domain.addresses import read_networks
-from tintype.domain.catalogue import load_catalogue
+from tintype.domain.catalogue import Catalogue, load_catalogue
 from tintype.domain.errors import BadSetting
 from tintype.domain.project import Auth, Project
 from tintype.domain.rate import Limited, read_rate
+from tintype.domain.source import Source
 from tintype.engine.limits import Limits
 from tintype.engine.process import HostProcess, start_host
 from tintype.logs import relay, set_up_logs
@@ -131,8 +133,21 @@ def _free_name(wanted: str, taken: set[str]) -> str:
     return name
 
 
-def engine_starter(settings: Settings) -> Callable[[], AbstractAsyncContextManager[HostProcess]]:
-    """How an engine host of these settings is started."""
+def sources_of(settings: Settings, catalogue: Catalogue) -> Callable[[str], Source]:
+    """What draws a model, by its slug. Raises UnknownModel."""
+
+    def source_of(slug: str) -> Source:
+        source = catalogue.source_of(slug)
+        return replace(source, weights="") if source.weights == settings.weights else source
+
+    return source_of
+
+
+def engine_starter(
+    settings: Settings, catalogue: Catalogue
+) -> Callable[[], AbstractAsyncContextManager[HostProcess]]:
+    """How an engine host of these settings is started, to draw the models of the catalogue."""
+    weights = {catalogue.source_of(model.slug).weights for model in catalogue.models} - {""}
     return partial(
         start_host,
         weights=settings.weights,
@@ -140,6 +155,9 @@ def engine_starter(settings: Settings) -> Callable[[], AbstractAsyncContextManag
         threads=settings.threads,
         places=settings.places,
         limits=limits_of(settings),
+        model_memory=settings.model_memory,
+        model_patience=settings.model_patience,
+        hub=not all(Path(each).is_dir() for each in weights),
         on_log=relay,
     )
 
@@ -179,7 +197,7 @@ async def serve(settings: Settings, *, welcome: Callable[[Welcome], None]) -> No
         ):
             first = await first_project(service, settings)
             worker = Worker(
-                engines=[EngineHost(start=engine_starter(settings))],
+                engines=[EngineHost(start=engine_starter(settings, service.catalogue))],
                 moderating=moderating,
                 preparing=Preparing(
                     database=service.database,
@@ -191,6 +209,7 @@ async def serve(settings: Settings, *, welcome: Callable[[Welcome], None]) -> No
                 bus=service.bus,
                 objects=service.objects,
                 locks=settings.data / "workers",
+                source_of=sources_of(settings, service.catalogue),
                 grace=settings.grace,
                 heartbeat=settings.heartbeat,
                 silence=settings.silence,

@@ -86,6 +86,16 @@ class Settings:
         0, "Image and text tokens that a step draws at most, all its jobs together; 0 to let the engine say."
     )
     prompt_cache_mb: int = _knob(256, "Memory for the embeddings of prompts drawn before, in MiB.")
+    model_memory: float = _knob(
+        0.0,
+        "GiB of the device that the weights of all models may take; beyond it, models not in use leave. "
+        "0 for four fifths of a GPU's memory, or half of the main memory.",
+    )
+    model_patience: float = _knob(
+        20.0,
+        "Seconds that a model waits for room beside one in use, before that one draws nothing new until the "
+        "other has had its turn.",
+    )
     catalogue: Path = _knob(HERE / "models", "Folder of the model pages (*.toml).")
 
     moderation: str = _knob(
@@ -177,6 +187,8 @@ def _check(settings: Settings) -> None:
     demand("places", holds=settings.places >= 0, problem="must not be negative")
     for name in ("memory_mb", "step_tokens", "prompt_cache_mb"):
         demand(name, holds=getattr(settings, name) >= 0, problem="must not be negative")
+    demand("model_memory", holds=settings.model_memory >= 0, problem="must not be negative")
+    demand("model_patience", holds=settings.model_patience >= 0, problem="must not be negative")
     demand("grace", holds=settings.grace >= 0, problem="must not be negative")
     demand("heartbeat", holds=settings.heartbeat > 0, problem="must be positive")
     demand(

@@ -7,6 +7,7 @@ import pytest
 import tintype
 from tintype.domain.catalogue import Catalogue, Model, clean_slug, load_catalogue
 from tintype.domain.errors import BadCatalogue, UnknownModel
+from tintype.domain.source import Source
 
 PAGE = Path(tintype.__file__).parent / "models" / "flux-2-flex-t2i.toml"
 
@@ -90,11 +91,13 @@ def test_a_folder_without_models_is_refused(tmp_path: Path) -> None:
 
 
 def test_only_pictures_that_a_model_names_are_given_out(tmp_path: Path) -> None:
-    (tmp_path / "cover.png").write_bytes(b"picture")
-    (tmp_path / "other.png").write_bytes(b"picture")
-    catalogue = Catalogue(spaced(cover="cover.png", samples=("gone.png",)).models, pictures=tmp_path)
+    covers = tmp_path / "covers"
+    covers.mkdir()
+    (covers / "cover.png").write_bytes(b"picture")
+    (covers / "other.png").write_bytes(b"picture")
+    catalogue = Catalogue(spaced(cover="cover.png", samples=("gone.png",)).models, folder=tmp_path)
 
-    assert catalogue.picture("cover.png") == tmp_path / "cover.png"
+    assert catalogue.picture("cover.png") == covers / "cover.png"
     assert catalogue.picture("other.png") is None
     assert catalogue.picture("gone.png") is None
     assert catalogue.picture("../cover.png") is None
@@ -104,3 +107,53 @@ def test_a_task_keeps_a_page_when_its_model_is_no_longer_on_offer() -> None:
     page = spaced().page_of("old-labs/retired-model")
 
     assert (page.id, page.slug, page.categories) == (0, "old-labs/retired-model", ())
+
+
+def catalogue_of(folder: Path, **pages: str) -> Catalogue:
+    """Pages like the shipped one, of `labs/<name>`, each with some lines of its own."""
+    usual = PAGE.read_text().replace("black-forest-labs", "labs")
+    for number, (name, lines) in enumerate(pages.items(), start=1):
+        page = usual.replace("id = 598", f"id = {number}").replace('"flux-2-flex-t2i"', f'"{name}"')
+        (folder / f"{name}.toml").write_text(f"{lines}\n{page}")
+    return load_catalogue(folder)
+
+
+LORA = 'base = "labs/plain"\nlora = "ink.safetensors"'
+
+
+def test_a_page_says_what_draws_it(tmp_path: Path) -> None:
+    (tmp_path / "klein").mkdir()
+    catalogue = catalogue_of(
+        tmp_path,
+        plain="",
+        beside='weights = "klein"',
+        hub='weights = "labs/weights"',
+        ink=f"{LORA}\nstrength = 0.5",
+        chalk='base = "labs/beside"\nlora = "/srv/chalk.safetensors"',
+    )
+
+    klein, ink = str(tmp_path / "klein"), str(tmp_path / "ink.safetensors")
+    assert catalogue.source_of("labs/plain") == Source()
+    assert catalogue.source_of("labs/beside") == Source(weights=klein)
+    assert catalogue.source_of("labs/hub") == Source(weights="labs/weights")
+    assert catalogue.source_of("labs/ink") == Source(lora=ink, strength=0.5)
+    assert catalogue.source_of("labs/chalk") == Source(weights=klein, lora="/srv/chalk.safetensors")
+    with pytest.raises(UnknownModel):
+        catalogue.source_of("labs/retired")
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        ('lora = "ink.safetensors"', "base and lora go together"),
+        ('base = "labs/plain"', "base and lora go together"),
+        (f'{LORA}\nweights = "klein"', "has its weights from there"),
+        (f"{LORA}\nstrength = 0.0", "strength must be a number other than 0"),
+        (f"{LORA}\nstrength = nan", "strength must be a number other than 0"),
+        (LORA.replace("plain", "gone"), "base 'labs/gone' is no model of this catalogue"),
+        (LORA.replace("plain", "other"), "base 'labs/other' has a base itself"),
+    ],
+)
+def test_a_lora_needs_a_base_with_weights(lines: str, problem: str, tmp_path: Path) -> None:
+    with pytest.raises(BadCatalogue, match=rf"bad\.toml: .*{problem}"):
+        catalogue_of(tmp_path, plain="", other=LORA, bad=lines)

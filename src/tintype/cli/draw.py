@@ -43,7 +43,7 @@ def draw(
     weights: Annotated[
         str | None,
         typer.Option(
-            help="A folder or hub id in FLUX.2 format. Default: the checkpoint Tintype brings along."
+            help="A folder or hub id in FLUX.2 format. Default: what the model's page and the settings say."
         ),
     ] = None,
     device: Annotated[
@@ -59,7 +59,10 @@ def draw(
     """
     import asyncio
 
+    from msgspec.structs import replace
+
     from tintype.domain.catalogue import load_catalogue
+    from tintype.domain.source import Source
     from tintype.settings import read_settings
 
     demand_writable(output)
@@ -74,6 +77,8 @@ def draw(
         "outputFormat": output_format or format_of(output),
     }
     job = asyncio.run(_job(load_catalogue(settings.catalogue), model, inputs, settings))
+    if weights is not None:
+        job = replace(job, source=Source())
     try:
         with display() as show:
             drawn = asyncio.run(_drawn(job, settings, show))
@@ -87,7 +92,7 @@ async def _job(catalogue: "Catalogue", model: str, given: dict[str, Any], settin
 
     Raises InvalidInputs, BadTerms.
     """
-    from tintype.bootstrap import moderating_of
+    from tintype.bootstrap import moderating_of, sources_of
     from tintype.domain.errors import UnknownModel
     from tintype.domain.inputs import read_inputs
     from tintype.engine.protocol import job_of
@@ -103,17 +108,21 @@ async def _job(catalogue: "Catalogue", model: str, given: dict[str, Any], settin
     if refusal := await moderating.judge(inputs, Policy()):
         raise Stop(str(refusal), Exit.FAILED)
     screen = moderating.screen(inputs, Policy())
-    return job_of(inputs, id="picture", model=page.slug, screen=screen)
+    source = sources_of(settings, catalogue)(page.slug)
+    return job_of(inputs, id="picture", model=page.slug, screen=screen, source=source)
 
 
 async def _drawn(job: "Job", settings: "Settings", show: Display) -> "Drawn":
     """The picture. When this is cancelled the engine ends with it."""
+    from msgspec.structs import replace
+
     from tintype.bootstrap import limits_of
     from tintype.engine.process import start_host
 
     show.show("loading the model")
+    base, job = job.source.weights, replace(job, source=replace(job.source, weights=""))
     async with start_host(
-        weights=settings.weights,
+        weights=base or settings.weights,
         device=settings.device,
         threads=settings.threads,
         places=settings.places,

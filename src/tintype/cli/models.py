@@ -1,4 +1,4 @@
-"""`tintype models`: what is on offer, by the catalogue that the settings name. Needs no server."""
+"""`tintype models`: what is on offer, by the catalogue of the settings, and what of it is in memory."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +9,7 @@ from tintype.cli.refusals import Stop
 if TYPE_CHECKING:
     from tintype.domain.catalogue import Catalogue, Model
     from tintype.domain.parameter import Parameter
+    from tintype.engine.protocol import Shelved
 
 app = typer.Typer(no_args_is_help=True, help="Look at the models on offer, by the catalogue of the settings.")
 
@@ -50,6 +51,39 @@ def show(
         typer.echo(f"\n{group.title}")
         for parameter in group.items:
             typer.echo(f"  {parameter.id:<18} {parameter.type:<16} {_accepted(parameter)}".rstrip())
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Show which models are in memory, on the workers of this data folder."""
+    from tintype.bootstrap import sources_of
+    from tintype.settings import read_settings
+    from tintype.worker.standing import read_standings
+
+    settings, catalogue = read_settings(), _catalogue()
+    workers = read_standings(settings.data / "workers")
+    if not workers:
+        raise Stop(f"no worker runs on {settings.data}")
+    source_of = sources_of(settings, catalogue)
+    rows = [
+        {"worker": worker, "model": model.slug, **_standing(known.get(source_of(model.slug)))}
+        for worker, standing in workers.items()
+        for known in [{each.source: each for each in standing}]
+        for model in catalogue.models
+    ]
+    if as_json:
+        _print_json(rows)
+        return
+    for row in rows:
+        size = f"{row['bytes'] / 2**20:.1f} MiB" if row["state"] == "loaded" else row["problem"]
+        typer.echo(f"{row['model']:<44} {row['state']:<12} {size}".rstrip())
+
+
+def _standing(model: "Shelved | None") -> dict[str, Any]:
+    """Where a model stands; one that nobody has asked for was not loaded yet."""
+    if model is None:
+        return {"state": "not loaded", "bytes": 0, "problem": ""}
+    return {"state": model.state, "bytes": model.bytes, "problem": model.problem}
 
 
 def _catalogue() -> "Catalogue":

@@ -10,6 +10,7 @@ import msgspec
 
 from tintype.domain.errors import BadCatalogue, UnknownModel
 from tintype.domain.parameter import NUMBERS, SELECT, TEXTS, Group, Parameter
+from tintype.domain.source import Source, check_strength
 from tintype.domain.tariff import Price, Tariff, check_tariffs, price_for, quantity, read_price
 
 DRAWN_FROM = {
@@ -50,6 +51,14 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """What a run costs by its inputs: the first tariff that fits counts, and where none does, `cps`."""
     only_projects: tuple[str, ...] = ()
     """Names of the projects that may see and run it; empty for everybody."""
+    weights: str = ""
+    """What draws it: a folder, also one beside the page, or a hub id; empty: the weights of the settings."""
+    base: str = ""
+    """`owner/project` of the model on whose weights `lora` lies; empty: it has weights of its own."""
+    lora: str = ""
+    """A file of LoRA weights; a relative path starts beside the page."""
+    strength: float = 1.0
+    """What the LoRA is multiplied by."""
     parameters: tuple[Group, ...]
     inspire: tuple[dict[str, str | int | float], ...] = ()
     """Sample inputs, parameter id to value."""
@@ -92,6 +101,7 @@ def check_page(model: Model) -> None:
         if unknown := sample.keys() - parameters.keys():
             raise ValueError(f"inspire names {', '.join(sorted(unknown))}, which the model does not have")
     check_tariffs(model.dynamic_price, parameters)
+    _check_source(model)
 
 
 def _check_drawn(name: str, types: frozenset[str], parameter: Parameter | None) -> None:
@@ -105,6 +115,14 @@ def _check_drawn(name: str, types: frozenset[str], parameter: Parameter | None) 
         raise ValueError(f"parameter [{name}] can offer only {' and '.join(sorted(FORMATS))}")
 
 
+def _check_source(model: Model) -> None:
+    if bool(model.base) != bool(model.lora):
+        raise ValueError("base and lora go together; one of them is missing")
+    if model.base and model.weights:
+        raise ValueError("a model with a base has its weights from there, and none of its own")
+    check_strength(model.strength)
+
+
 def clean_slug(slug: str) -> str:
     """A slug as URLs carry it: spaces and dots become dashes."""
     return slug.replace(" ", "-").replace(".", "-")
@@ -113,12 +131,12 @@ def clean_slug(slug: str) -> str:
 class Catalogue:
     """All models, found by any spelling of their slugs that the wire allows.
 
-    `pictures` is the folder of covers and samples.
+    `folder` is where the pages lie, with covers and samples in `covers`.
     """
 
-    def __init__(self, models: tuple[Model, ...], *, pictures: Path = Path("covers")) -> None:
+    def __init__(self, models: tuple[Model, ...], *, folder: Path = Path()) -> None:
         self.models = models
-        self._pictures = pictures
+        self._folder = folder
         self._by_name: Mapping[tuple[str, str], Model] = {
             (form(model.owner).lower(), other(model.project).lower()): model
             for model in models
@@ -151,16 +169,28 @@ class Catalogue:
                 id=0, owner=owner, project=project, title=project, description="", cps="0", parameters=()
             )
 
+    def source_of(self, slug: str) -> Source:
+        """What draws the model of a task. Raises UnknownModel if it is no longer on offer."""
+        model = self[slug]
+        weights = (self[model.base] if model.base else model).weights
+        beside = self._folder / Path(weights).expanduser()
+        return Source(
+            weights=str(beside.absolute()) if weights and beside.is_dir() else weights,
+            lora=str((self._folder / Path(model.lora).expanduser()).absolute()) if model.lora else "",
+            strength=model.strength if model.lora else 1.0,
+        )
+
     def picture(self, name: str) -> Path | None:
         """Where a cover or sample lies; None unless a model names it and it is there."""
         named = any(name == model.cover or name in model.samples for model in self.models)
-        path = self._pictures / name
+        path = self._folder / "covers" / name
         return path if named and path.is_file() else None
 
 
 def load_catalogue(folder: Path) -> Catalogue:
     """Reads every `*.toml` of the folder. Raises BadCatalogue with the file and the problem."""
     models: dict[str, Model] = {}
+    paths: dict[str, Path] = {}
     for path in sorted(folder.glob("*.toml")):
         try:
             page: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
@@ -173,6 +203,21 @@ def load_catalogue(folder: Path) -> Catalogue:
         if any(other.id == model.id for other in models.values()):
             raise BadCatalogue(path=path, problem=f"another model has the id {model.id} already")
         models[model.slug.lower()] = model
+        paths[model.slug] = path
     if not models:
         raise BadCatalogue(path=folder, problem="no model is described here (*.toml)")
-    return Catalogue(tuple(models.values()), pictures=folder / "covers")
+    catalogue = Catalogue(tuple(models.values()), folder=folder)
+    for model in catalogue.models:
+        _check_base(catalogue, model, paths[model.slug])
+    return catalogue
+
+
+def _check_base(catalogue: Catalogue, model: Model, path: Path) -> None:
+    if not model.base:
+        return
+    try:
+        base = catalogue[model.base]
+    except UnknownModel:
+        raise BadCatalogue(path=path, problem=f"base {model.base!r} is no model of this catalogue") from None
+    if base.lora:
+        raise BadCatalogue(path=path, problem=f"base {model.base!r} has a base itself")

@@ -22,14 +22,16 @@ from typing import NoReturn
 import msgspec
 
 from tintype.domain.errors import BadCheckpoint
-from tintype.engine.engine import Engine, problem_of
+from tintype.domain.source import Source
+from tintype.engine.engine import problem_of
 from tintype.engine.limits import Limits
 from tintype.engine.log import log
-from tintype.engine.pipes import Inbox, outbox, take_stdout
+from tintype.engine.models import Models
+from tintype.engine.opening import BLANK, Opener
+from tintype.engine.pipes import Inbox, Inner, outbox, take_stdout
 from tintype.engine.protocol import Broken, Event
 from tintype.engine.serving import Serving
 
-BLANK = "blank:"
 ENVIRONMENT = {
     # Threads that wait, sleep: with spinning ones, a machine that is busy otherwise, if only with
     # serving, draws several times slower.
@@ -44,7 +46,7 @@ ENVIRONMENT = {
 
 def main() -> NoReturn:
     options = _options()
-    _prepare_process(options.weights)
+    _prepare_process(hub=options.hub or not os.path.isdir(options.weights))
     try:
         with outbox(take_stdout()) as post:
             status = run(options, Inbox(sys.stdin.buffer), post)
@@ -59,29 +61,29 @@ def run(options: argparse.Namespace, inbox: Inbox, post: Callable[[Event], None]
     """Load and serve; the exit status."""
     inbox.start(post)
     try:
-        engine = load(options)
+        models = load(options, post=post, put=inbox.put)
     except Exception as error:
         if not isinstance(error, BadCheckpoint):
             log("engine host broken", traceback=traceback.format_exc())
         post(Broken(reason=problem_of(error)))
         return 1
-    ready = engine.ready()
+    ready = models.ready()
     log("engine host ready", **msgspec.structs.asdict(ready))
     post(ready)
-    Serving(engine, inbox, post).run()
+    with models:
+        Serving(models, inbox).run()
     return 0
 
 
-def load(options: argparse.Namespace) -> Engine:
-    """Raises `BadCheckpoint` if there is nothing to draw with at `options.weights`."""
-    if options.weights == BLANK:
-        from tintype.engine.blank import BlankEngine
+def load(
+    options: argparse.Namespace, *, post: Callable[[Event], None], put: Callable[[Inner], None]
+) -> Models:
+    """The models of this host, with one that is loaded already.
 
-        return BlankEngine(places=options.places or 64)
-    from tintype.engine.flux2.load import load_engine
-
-    return load_engine(
-        options.weights,
+    Raises `BadCheckpoint` if there is nothing to draw with at `options.weights`.
+    """
+    opener = Opener(
+        weights=options.weights,
         device=options.device,
         threads=options.threads,
         places=options.places,
@@ -91,14 +93,23 @@ def load(options: argparse.Namespace) -> Engine:
             prompt_cache_mb=options.prompt_cache_mb,
         ),
     )
+    return Models(
+        opener.open(Source()),
+        weights=options.weights,
+        loader=opener,
+        budget=opener.budget(options.model_memory),
+        patience=options.model_patience,
+        post=post,
+        put=put,
+    )
 
 
-def _prepare_process(weights: str) -> None:
+def _prepare_process(*, hub: bool) -> None:
     for ignored in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ignored, signal.SIG_IGN)
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    if os.path.isdir(weights):
+    if not hub:
         os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
 
 
@@ -114,6 +125,13 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--step-tokens", type=int, default=usual.step_tokens, help="0: the engine decides")
     parser.add_argument("--prompt-cache-mb", type=int, default=usual.prompt_cache_mb)
+    parser.add_argument(
+        "--model-memory", type=float, default=0.0, help="GiB of weights; 0: the device decides"
+    )
+    parser.add_argument(
+        "--model-patience", type=float, default=20.0, help="seconds that a model waits for room"
+    )
+    parser.add_argument("--hub", action="store_true", help="jobs may ask for models by their hub ids")
     return parser.parse_args()
 
 

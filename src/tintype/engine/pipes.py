@@ -10,28 +10,32 @@ from typing import BinaryIO, NoReturn
 import msgspec
 
 from tintype.engine.frames import decode_command, frame, read_frame
+from tintype.engine.loading import Ended, News
 from tintype.engine.log import log
 from tintype.engine.preparing import Prepared
 from tintype.engine.protocol import Command, Event, Failed
 
+Inner = Prepared | News | Ended
+"""What the host says to itself."""
+
 
 class Inbox:
-    """Commands from stdin, and jobs that have been prepared.
+    """Commands from stdin, and what has been done beside the steps.
 
     The end of stdin ends the process: nobody is left to draw for.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._commands: queue.SimpleQueue[Command | Prepared] = queue.SimpleQueue()
+        self._commands: queue.SimpleQueue[Command | Inner] = queue.SimpleQueue()
 
     def start(self, post: Callable[[Event], None]) -> None:
         threading.Thread(target=self._read, args=(post,), name="reader", daemon=True).start()
 
-    def put(self, prepared: Prepared) -> None:
-        self._commands.put(prepared)
+    def put(self, message: Inner) -> None:
+        self._commands.put(message)
 
-    def take(self, *, wait: bool) -> Iterator[Command | Prepared]:
+    def take(self, *, wait: bool) -> Iterator[Command | Inner]:
         """All commands that are here; with `wait`, at least one."""
         try:
             yield self._commands.get(block=wait)

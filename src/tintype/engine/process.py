@@ -50,10 +50,17 @@ async def start_host(
     threads: int = 0,
     places: int = 0,
     limits: Limits = Limits(),  # noqa: B008 - frozen
+    model_memory: float = 0.0,
+    model_patience: float = 20.0,
+    hub: bool = False,
     patience: float = 300.0,
     on_log: Callable[[str], None] = _print_line,
 ) -> AsyncIterator["HostProcess"]:
     """A host that is ready. Leaving the scope ends it at once; `HostProcess.stop` beforehand drains it.
+
+    Besides `weights` it holds other models, as jobs ask for them: `model_memory` is what all may take, in GiB
+    (0: the device decides), `model_patience` the seconds that one waits before those in its way get no new
+    jobs, and with `hub` they may have hub ids.
 
     `on_log` gets each line the host writes to stderr. Raises `BadCheckpoint` if the host cannot serve
     the weights, `HostDied` if it ends before it is ready, `HostNotReady` after `patience` seconds.
@@ -63,6 +70,8 @@ async def start_host(
         *("--threads", str(threads), "--places", str(places)),
         *("--memory-mb", str(limits.memory_mb), "--step-tokens", str(limits.step_tokens)),
         *("--prompt-cache-mb", str(limits.prompt_cache_mb)),
+        *("--model-memory", str(model_memory), "--model-patience", str(model_patience)),
+        *(["--hub"] if hub else []),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -10,10 +10,13 @@ from typing import Any, Literal
 import msgspec
 
 from tintype.domain.priority import Priority
+from tintype.domain.source import Source
 
 OutputFormat = Literal["png", "jpeg"]
 Stage = Literal["input", "image"]
 """Where pictures are moderated: those that a job brings, and the one that is drawn."""
+
+ModelState = Literal["loading", "loaded", "evicted", "failed"]
 
 MOST_IMAGES = 8
 LARGEST_IMAGES = 128 * 2**20
@@ -67,6 +70,8 @@ class Job(_Message, frozen=True, tag="job"):
     priority: Priority = Priority.NORMAL
     screen: Screen = Screen()
     """A picture that it refuses is not drawn from, or never leaves the host."""
+    source: Source = Source()
+    """What draws it; loaded when it is not in memory."""
 
 
 def job_of(
@@ -79,6 +84,7 @@ def job_of(
     weight: float = 1.0,
     priority: Priority = Priority.NORMAL,
     screen: Screen = Screen(),  # noqa: B008 - frozen
+    source: Source = Source(),  # noqa: B008 - frozen
 ) -> Job:
     """The job that a model's checked inputs ask for (`tintype.domain.inputs.read_inputs`)."""
     return Job(
@@ -96,6 +102,7 @@ def job_of(
         weight=weight,
         priority=priority,
         screen=screen,
+        source=source,
     )
 
 
@@ -131,7 +138,7 @@ Command = Job | Drop | Watch | Stop
 
 
 class Ready(_Message, frozen=True, tag="ready"):
-    """The checkpoint is loaded; jobs may come."""
+    """The checkpoint is loaded, as `Source()`; jobs may come."""
 
     checkpoint: str
     """The checkpoint's own name, from its `tintype.toml` (or its folder's name)."""
@@ -141,6 +148,8 @@ class Ready(_Message, frozen=True, tag="ready"):
     versions: dict[str, str]
     edits: bool
     """Whether jobs may have reference pictures."""
+    bytes: int = 0
+    """Of its weights, on the device."""
 
 
 class Broken(_Message, frozen=True, tag="broken"):
@@ -204,5 +213,16 @@ class Dropped(_Message, frozen=True, tag="dropped"):
     id: str
 
 
-Event = Ready | Broken | Started | Progress | Drawn | Failed | Refused | Dropped
+class Shelved(_Message, frozen=True, tag="shelved"):
+    """Where a model stands, when that has changed."""
+
+    source: Source
+    state: ModelState
+    bytes: int = 0
+    """Of its weights, once they are known."""
+    problem: str = ""
+    """Why it could not be loaded, for operators."""
+
+
+Event = Ready | Broken | Started | Progress | Drawn | Failed | Refused | Dropped | Shelved
 JobEvent = Started | Progress | Drawn | Failed | Refused | Dropped

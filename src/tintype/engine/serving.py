@@ -7,14 +7,15 @@ from tintype.engine.engine import (
     NO_REFERENCES,
     BadJob,
     Denoised,
-    Engine,
     PictureRefused,
     References,
     reason_of,
 )
 from tintype.engine.finishing import Finishing
+from tintype.engine.loading import Ended, News
 from tintype.engine.log import log
-from tintype.engine.pipes import Inbox
+from tintype.engine.models import Models
+from tintype.engine.pipes import Inbox, Inner
 from tintype.engine.preparing import Prepared, Preparing
 from tintype.engine.previewing import Previewing
 from tintype.engine.protocol import (
@@ -34,29 +35,35 @@ from tintype.engine.protocol import (
 class Serving:
     """Draws what comes, until a `Stop` came and everything admitted has left."""
 
-    def __init__(self, engine: Engine, inbox: Inbox, post: Callable[[Event], None]) -> None:
-        self._engine = engine
+    def __init__(self, models: Models, inbox: Inbox) -> None:
+        self._engine = engine = models
         self._inbox = inbox
-        self._post = post
+        self._post: Callable[[Event], None] = models.tell
         self._preparing = Preparing(engine, inbox.put)
-        self._finishing = Finishing(engine, post)
-        self._previewing = Previewing(engine, post)
+        self._finishing = Finishing(engine, models.tell)
+        self._previewing = Previewing(engine, models.tell)
         self._stopping = False
 
     def run(self) -> None:
         with self._preparing, self._finishing, self._previewing:
-            while not (self._stopping and self._engine.idle and self._preparing.idle):
+            while not (self._stopping and self._is_done):
                 for command in self._inbox.take(wait=self._engine.idle):
                     self._obey(command)
+                for job in self._engine.admitted():
+                    self._take(job)
                 for event in self._engine.step():
                     self._tell(event)
 
-    def _obey(self, command: Command | Prepared) -> None:
+    @property
+    def _is_done(self) -> bool:
+        return self._engine.idle and self._engine.settled and self._preparing.idle
+
+    def _obey(self, command: Command | Inner) -> None:
         match command:
-            case Job() if self._engine.is_prepared(command):
-                self._admit(command, NO_REFERENCES)
             case Job():
-                self._preparing.take(command)
+                self._engine.wait(command)
+            case News() | Ended():
+                self._engine.heed(command)
             case Prepared(job=job, references=references):
                 if self._preparing.release(job.id):
                     self._admit(job, references)
@@ -68,6 +75,12 @@ class Serving:
                 self._previewing.watch(job_id, seconds)
             case Stop():
                 self._stopping = True
+
+    def _take(self, job: Job) -> None:
+        if self._engine.is_prepared(job):
+            self._admit(job, NO_REFERENCES)
+        else:
+            self._preparing.take(job)
 
     def _tell(self, event: JobEvent | Denoised) -> None:
         match event:

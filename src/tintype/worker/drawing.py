@@ -1,15 +1,16 @@
 """One attempt at one task: give it to the engine, tell how it goes, record how it ends."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 import structlog
 
 from tintype.bus.protocol import Bus
-from tintype.domain.errors import LeaseLost
+from tintype.domain.errors import LeaseLost, UnknownModel
 from tintype.domain.lifecycle import LOST_ATTEMPTS_ALLOWED, STAGES, Status
+from tintype.domain.source import Source
 from tintype.domain.task import Lease, Outcome, Task
 from tintype.engine.protocol import Drawn, Failed, Progress, Refused, Started
 from tintype.moderation.refusal import Refusal
@@ -32,6 +33,8 @@ NOTE_EVERY = 1_000_000
 GATHER = 0.05
 """Seconds in which what follows may join a stage in its transaction: a quick task has one less."""
 BEFORE_STEPS = frozenset(STAGES[: STAGES.index(Status.OUTPUT) + 1])
+
+NO_MODEL = "The model is no longer on offer."
 
 End = Drawn | Failed | Refused | Refusal | Interruption
 """What ends an attempt."""
@@ -57,6 +60,7 @@ class Drawing:
         objects: Objects,
         audience: Audience,
         fetches: Fetches,
+        source_of: Callable[[str], Source],
     ) -> None:
         self.engine = engine
         self.engine.take_place()
@@ -70,6 +74,7 @@ class Drawing:
         self._objects = objects
         self._audience = audience
         self._fetches = fetches
+        self._source_of = source_of
         self._story = Story(bus, self._task)
         self._heard: asyncio.Queue[Heard | Refusal] = asyncio.Queue()
         self._interrupted = asyncio.Event()
@@ -114,7 +119,11 @@ class Drawing:
         """Gives the engine its job, unless the task is refused, cannot be drawn or is interrupted: then that
         is heard."""
         try:
+            source = self._source_of(self._task.model)
             prepared = await unless(self._interrupted, self._prepare())
+        except UnknownModel:
+            self._heard.put_nowait(Failed(id=self._job_id, reason=NO_MODEL))
+            return
         except Unfit as unfit:
             self._heard.put_nowait(Failed(id=self._job_id, reason=str(unfit)))
             return
@@ -131,7 +140,7 @@ class Drawing:
         self._moves += [(Status.PREPROCESS_END, moment), (Status.ASSIGN, moment)]
         await self.show()
         screen = self._moderating.screen(prepared.inputs, self._policy)
-        job = pictures.job_of(self._task, prepared, screen=screen)
+        job = pictures.job_of(self._task, prepared, screen=screen, source=source)
         await self.engine.admit(job, self._heard.put_nowait)
 
     async def _prepare(self) -> Prepared | Refusal:

@@ -9,9 +9,10 @@ from enum import StrEnum
 import structlog
 
 from tintype.domain.errors import BadCheckpoint
+from tintype.domain.source import Source
 from tintype.engine.frames import FrameError
 from tintype.engine.process import HostDied, HostNotReady, HostProcess
-from tintype.engine.protocol import Drawn, Drop, Event, Failed, Job, Progress, Refused, Started
+from tintype.engine.protocol import Drawn, Drop, Event, Failed, Job, Progress, Refused, Shelved, Started
 
 LONGEST_PAUSE = 30.0
 STEADY = 60.0
@@ -59,16 +60,24 @@ class EngineHost:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._listeners: dict[str, Listener] = {}
         self._watchdog: asyncio.TimerHandle | None = None
+        self._models: dict[Source, Shelved] = {}
         self.last_chance = asyncio.Lock()
         """Held while a task makes its last attempt, so that of two tasks that lost their engine again
         and again only the guilty one ends."""
         self.on_free: Callable[[], None] = lambda: None
         """Called when there may be more free places than before."""
+        self.on_models: Callable[[], None] = lambda: None
+        """Called when `models` has changed."""
 
     @property
     def is_ready(self) -> bool:
         """Whether a host is there."""
         return self._host is not None
+
+    @property
+    def models(self) -> list[Shelved]:
+        """What was last heard of each model that the host has, or had."""
+        return list(self._models.values())
 
     @property
     def free_places(self) -> int:
@@ -164,6 +173,7 @@ class EngineHost:
         """The life of one host."""
         async with self._start() as host:
             self._host, self._has_served = host, True
+            self._stands(Shelved(source=Source(), state="loaded", bytes=host.ready.bytes))
             log.info("engine_ready", checkpoint=host.ready.checkpoint, device=host.ready.device)
             self._offer_places()
             try:
@@ -173,6 +183,8 @@ class EngineHost:
             finally:
                 self._watch(stop=True)
                 self._host = None
+                self._models.clear()
+                self.on_models()
                 orphans, self._listeners = self._listeners, {}
                 for listener in orphans.values():
                     listener(Interruption.ENGINE_LOST)
@@ -187,6 +199,13 @@ class EngineHost:
             loop = asyncio.get_running_loop()
             self._watchdog = loop.call_later(self._longest_silence, self._host.kill)
 
+    def _stands(self, model: Shelved) -> None:
+        self._models[model.source] = model
+        known = {"bytes": model.bytes, "problem": model.problem}
+        told = {name: value for name, value in known.items() if value}
+        log.info("model_standing", model=model.source.name, state=model.state, **told)
+        self.on_models()
+
     def _hear(self, event: Event) -> None:
         match event:
             case Started() | Progress():
@@ -195,5 +214,7 @@ class EngineHost:
             case Drawn() | Failed() | Refused():
                 if listener := self._listeners.pop(event.id, None):
                     listener(event)
+            case Shelved():
+                self._stands(event)
             case _:  # Ready is known, Dropped is awaited by nobody
                 pass

@@ -2,6 +2,7 @@
 
 import structlog
 
+from tintype.domain.source import Source
 from tintype.domain.task import FAILURE, SUCCESS, File, Outcome, Task
 from tintype.domain.tokens import new_file_id, new_token
 from tintype.engine import protocol
@@ -18,7 +19,7 @@ def job_id(task: Task) -> str:
     return f"{task.id}.{task.attempt}"
 
 
-def job_of(task: Task, prepared: Prepared, *, screen: Screen) -> Job:
+def job_of(task: Task, prepared: Prepared, *, screen: Screen, source: Source) -> Job:
     """The attempt, as an engine understands it."""
     return protocol.job_of(
         prepared.inputs,
@@ -29,6 +30,7 @@ def job_of(task: Task, prepared: Prepared, *, screen: Screen) -> Job:
         weight=task.weight,
         priority=task.priority,
         screen=screen,
+        source=source,
     )
 
 

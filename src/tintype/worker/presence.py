@@ -32,9 +32,15 @@ def absent(folder: Path) -> list[str]:
     return [path.stem for path in sorted(folder.glob(LOCKED)) if _is_free(path)]
 
 
+def holders(folder: Path) -> list[str]:
+    """The workers whose lock in the folder is held: they live."""
+    return [path.stem for path in sorted(folder.glob(LOCKED)) if not _is_free(path)]
+
+
 def forget(folder: Path, worker: str) -> None:
-    """Removes the lock that a dead worker left."""
-    (folder / f"{worker}.lock").unlink(missing_ok=True)
+    """Removes what a dead worker left, its lock last."""
+    for left in (*folder.glob(f"{worker}.models*"), folder / f"{worker}.lock"):
+        left.unlink(missing_ok=True)
 
 
 def _is_free(path: Path) -> bool:

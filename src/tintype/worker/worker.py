@@ -1,7 +1,7 @@
 """The worker: claims tasks for its engines, draws them, and records how they end."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import structlog
 
 from tintype.bus.protocol import KILL, WATCH, WORK, Bus
 from tintype.domain.errors import LeaseLost
+from tintype.domain.source import Source
 from tintype.domain.task import Lease
 from tintype.domain.tokens import new_token
 from tintype.storage.database import Database
@@ -26,6 +27,7 @@ from tintype.worker.preparing import Preparing
 from tintype.worker.presence import present
 from tintype.worker.recording import Recording
 from tintype.worker.shutdown import Shutdown
+from tintype.worker.standing import remove_standing, write_standing
 from tintype.worker.story import tell_handed_back
 from tintype.worker.sweeping import Sweeper
 
@@ -39,6 +41,8 @@ log = structlog.get_logger()
 
 class Worker:
     """Runs until it is drained, and may run once. `locks` is a folder on this machine.
+
+    `source_of` says what draws the model of a task, by its slug; it raises UnknownModel.
 
     `heartbeat` is the time between signs of life, `silence` that after which a worker counts as dead,
     `grace` what running tasks have to finish after `drain`; all in seconds.
@@ -54,6 +58,7 @@ class Worker:
         preparing: Preparing,
         moderating: Moderating,
         locks: Path,
+        source_of: Callable[[str], Source] = lambda model: Source(),
         grace: float = 30.0,
         heartbeat: float = 2.0,
         silence: float = 15.0,
@@ -66,6 +71,7 @@ class Worker:
         self._preparing = preparing
         self._moderating = moderating
         self._locks = locks
+        self._source_of = source_of
         self._leases = Leases(database, worker=self.id)
         self._shutdown = Shutdown(grace=grace)
         self._janitor = Janitor(database=database, bus=bus, locks=locks, silence=silence)
@@ -80,6 +86,7 @@ class Worker:
         self._in_doubt = False
         for engine in engines:
             engine.on_free = self._woken.set
+            engine.on_models = self._show_models
 
     @property
     def is_ready(self) -> bool:
@@ -110,6 +117,7 @@ class Worker:
             except TimeoutError:
                 log.error("worker_left_tasks", worker=self.id, tasks=len(self._drawings))
             finally:
+                remove_standing(self._locks, self.id)
                 await self._leave()
 
     async def _work(self) -> None:
@@ -154,6 +162,7 @@ class Worker:
             objects=self._objects,
             audience=self._audience,
             fetches=self._fetches,
+            source_of=self._source_of,
         )
         self._drawings[drawing.lease] = drawing
         return drawing
@@ -172,6 +181,13 @@ class Worker:
         finally:
             del self._drawings[drawing.lease]
             drawing.leave_place()
+
+    def _show_models(self) -> None:
+        models = [model for engine in self._engines for model in engine.models]
+        try:
+            write_standing(self._locks, self.id, models)
+        except OSError as problem:  # it is only for show
+            log.warning("models_not_shown", worker=self.id, problem=str(problem))
 
     # What others say
 

@@ -1,0 +1,97 @@
+"""Sources in, engines out: which kind of engine draws what. Imports what that kind needs, and only then."""
+
+import functools
+import gc
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tintype.domain.errors import BadCheckpoint
+from tintype.domain.source import Source
+from tintype.engine.blank import BlankEngine
+from tintype.engine.engine import Engine
+from tintype.engine.limits import Limits
+from tintype.engine.loading import Install
+from tintype.engine.main_memory import main_memory
+
+if TYPE_CHECKING:
+    from tintype.engine.flux2.adapting import Adapting
+
+BLANK = "blank:"
+GIB = 2**30
+
+
+class Opener:
+    """Implements `tintype.engine.loading.Loader`. `weights` are those of `Source()`."""
+
+    def __init__(self, *, weights: str, device: str, threads: int, places: int, limits: Limits) -> None:
+        self._weights = weights
+        self._device = device
+        self._threads = threads
+        self._places = places
+        self._limits = limits
+
+    def open(self, source: Source) -> Engine:
+        """The engine of a source without a LoRA. Raises `BadCheckpoint` if there is nothing to draw with."""
+        weights = source.weights or self._weights
+        if weights == BLANK:
+            return BlankEngine(places=self._places or 64)
+        from tintype.engine.flux2.load import load_engine
+
+        return load_engine(
+            weights, device=self._device, threads=self._threads, places=self._places, limits=self._limits
+        )
+
+    def budget(self, gib: float) -> int:
+        """Bytes that models may take together; 0: what is usual for the device."""
+        if gib or self._weights == BLANK:
+            return int(gib * GIB) or main_memory()
+        from tintype.engine.flux2.load import default_budget
+
+        return default_budget(self._weights, device=self._device)
+
+    def measure(self, source: Source) -> int:
+        if source.lora:
+            return _size_of(Path(source.lora))
+        weights = source.weights or self._weights
+        if weights == BLANK:
+            return 0
+        from tintype.engine.flux2.load import expected_bytes
+
+        return expected_bytes(weights, device=self._device)
+
+    def load(self, source: Source, base: Engine | None) -> Install:
+        if not source.lora:
+            engine = self.open(source)
+            return lambda: engine
+        if base is None or isinstance(base, BlankEngine):
+            raise BadCheckpoint(path=source.lora, problem="a LoRA needs a base that has weights")
+        return self._adapting.load(source, base)
+
+    def weigh(self, engine: Engine) -> int:
+        if isinstance(engine, BlankEngine):
+            return 0
+        from tintype.engine.flux2.engine import Flux2Engine
+
+        assert isinstance(engine, Flux2Engine)
+        return engine.checkpoint.bytes
+
+    def unload(self, source: Source, base: Engine | None) -> None:
+        if source.lora and base is not None:
+            self._adapting.unload(source, base)
+        gc.collect()
+        if torch := sys.modules.get("torch"):
+            torch.cuda.empty_cache()  # does nothing where there is none
+
+    @functools.cached_property
+    def _adapting(self) -> "Adapting":
+        from tintype.engine.flux2.adapting import Adapting
+
+        return Adapting()
+
+
+def _size_of(lora: Path) -> int:
+    try:
+        return lora.stat().st_size
+    except OSError as error:
+        raise BadCheckpoint(path=str(lora), problem="there is no such file") from error
