@@ -19,7 +19,7 @@ def opened(*, inside: int = 0, largest_step: int = 50) -> Admission:
     """An admission with a job of so many bytes inside."""
     admission = Admission(BUDGET, largest_step=largest_step)
     admission.wait("inside", need(inside))
-    assert admission.admit(anyone_runs=False) == ["inside"]
+    assert admission.admit() == ["inside"]
     return admission
 
 
@@ -28,9 +28,9 @@ def test_jobs_are_let_in_until_the_budget_is_used_up() -> None:
     for key in "abc":
         admission.wait(key, need(10))
 
-    assert admission.admit(anyone_runs=True) == ["a", "b"]
+    assert admission.admit() == ["a", "b"]
     admission.leave("a")
-    assert admission.admit(anyone_runs=True) == ["c"]
+    assert admission.admit() == ["c"]
 
 
 def test_pictures_are_decoded_one_at_a_time() -> None:
@@ -39,7 +39,7 @@ def test_pictures_are_decoded_one_at_a_time() -> None:
     for key in "abc":
         admission.wait(key, need(1, decode=90))
 
-    assert admission.admit(anyone_runs=True) == ["a", "b", "c"]
+    assert admission.admit() == ["a", "b", "c"]
 
 
 def test_jobs_share_the_memory_of_a_step() -> None:
@@ -54,8 +54,8 @@ def test_jobs_share_the_memory_of_a_step() -> None:
 def test_a_job_that_can_never_fit_is_known_at_once() -> None:
     admission = opened()
 
-    assert admission.can_ever_fit(need(60, step=30, decode=10))
-    assert not admission.can_ever_fit(need(60, step=30, decode=11))
+    assert admission.can_ever_fit(need(60, step=40, decode=10))
+    assert not admission.can_ever_fit(need(60, step=10, decode=41))
 
 
 def test_high_priority_is_let_in_first() -> None:
@@ -63,7 +63,7 @@ def test_high_priority_is_let_in_first() -> None:
     for priority in (Priority.LOW, Priority.NORMAL, Priority.HIGH):
         admission.wait(priority, need(10), priority)
 
-    assert admission.admit(anyone_runs=True) == [Priority.HIGH]
+    assert admission.admit() == [Priority.HIGH]
 
 
 def test_small_jobs_may_overtake_a_large_one_so_many_times() -> None:
@@ -72,11 +72,11 @@ def test_small_jobs_may_overtake_a_large_one_so_many_times() -> None:
     for number in range(MOST_OVERTAKEN + 3):
         admission.wait(f"{number}", need(1))
 
-    let_in = admission.admit(anyone_runs=True)
+    let_in = admission.admit()
 
     assert let_in == [f"{number}" for number in range(MOST_OVERTAKEN)]
     admission.leave("inside")
-    assert admission.admit(anyone_runs=True)[0] == "large"
+    assert admission.admit()[0] == "large"
 
 
 def test_who_goes_while_waiting_is_never_let_in() -> None:
@@ -85,7 +85,7 @@ def test_who_goes_while_waiting_is_never_let_in() -> None:
 
     admission.leave("a")
 
-    assert admission.admit(anyone_runs=False) == []
+    assert admission.admit() == []
 
 
 def test_who_comes_again_while_his_picture_is_finished_is_not_lost() -> None:
@@ -94,16 +94,20 @@ def test_who_comes_again_while_his_picture_is_finished_is_not_lost() -> None:
 
     admission.finish("inside")
 
-    assert admission.admit(anyone_runs=False) == ["inside"]
+    assert admission.admit() == ["inside"]
 
 
-def test_while_the_last_picture_is_finished_the_next_job_may_begin() -> None:
-    admission = opened(inside=95)
-    admission.wait("a", need(90))
-    admission.wait("b", need(90))
+def test_a_job_alone_is_not_stepped_and_decoded_at_once() -> None:
+    admission = Admission(BUDGET, largest_step=90)
+    large = need(10, step=90, decode=80)
+    admission.wait("first", large)
+    admission.wait("second", large)
 
-    assert admission.admit(anyone_runs=True) == []
-    assert admission.admit(anyone_runs=False) == ["a"]
+    assert admission.can_ever_fit(large)
+    assert admission.admit() == ["first"]
+    assert admission.admit() == []
+    admission.finish("first")
+    assert admission.admit() == ["second"]
 
 
 ARRIVALS = st.lists(
@@ -129,7 +133,7 @@ def test_nobody_is_lost_or_overtaken_more_often_than_allowed(
     let_in: list[str] = []
 
     def let_some_in() -> None:
-        for key in admission.admit(anyone_runs=bool(inside)):
+        for key in admission.admit():
             arrival = waiting.pop(key)
             overtaken.update(other for other, earlier in waiting.items() if earlier < arrival)
             inside[key] = needs[key]

@@ -63,6 +63,20 @@ def test_a_job_waits_until_the_pictures_before_it_are_finished(engine: Flux2Engi
     assert (before, after) == ([], [waiting.id])
 
 
+def test_nobody_is_lost_who_waits_for_the_last_picture(engine: Flux2Engine) -> None:
+    first, second = job(steps=1), job(steps=1, seed=2)
+    with_memory(engine, [first])
+    engine.admit(first)
+    engine.admit(second)
+    (denoised,) = (event for event in engine.step() if isinstance(event, Denoised))
+
+    assert engine.step() == []
+    assert not engine.idle
+    engine.finish(denoised)
+
+    assert set(draw(engine).pictures) == {second.id}
+
+
 def test_a_job_that_waits_for_memory_can_be_dropped(engine: Flux2Engine) -> None:
     first, second = job(), job()
     with_memory(engine, [first])

@@ -94,7 +94,10 @@ class Engine(Protocol):
         ...
 
     def finish(self, denoised: Denoised) -> Drawn | Failed | Refused:
-        """Decode, moderate and encode the picture of a job that has done its steps."""
+        """Decode, moderate and encode the picture of a job that has done its steps.
+
+        Until then, or until `drop`, the job counts as being in memory.
+        """
         ...
 
 

@@ -2,8 +2,8 @@
 
 Knows keys and bytes, nothing of tensors. The first in line by priority and then by age comes first, and
 smaller jobs may overtake one that does not fit yet; but whoever has been overtaken `MOST_OVERTAKEN` times
-comes before everyone younger, and they wait until it fits. Since jobs that have been let in end, and the
-first in line is let in when no other is left, everyone comes in.
+comes before everyone younger, and they wait until it fits. Since jobs that have been let in end, and each
+fits alone, everyone comes in.
 """
 
 from collections.abc import Iterable
@@ -58,6 +58,8 @@ class Admission:
         needs = list(needs)
         if not needs:
             return 0
+        if len(needs) == 1:  # its picture is decoded after its last step
+            return needs[0].held + max(needs[0].step, needs[0].decode)
         steps = min(sum(need.step for need in needs), self._largest_step)
         largest_alone = max(need.step for need in needs)
         decode = max(need.decode for need in needs)
@@ -70,10 +72,10 @@ class Admission:
         self._arrivals += 1
         self._waiting[key] = _Waiting(key, need, priority, self._arrivals)
 
-    def admit(self, *, anyone_runs: bool) -> list[str]:
-        """Who comes in now. Without anyone who runs, the first in line does, whatever is being finished."""
+    def admit(self) -> list[str]:
+        """Who comes in now; somebody does where nobody is inside."""
         let_in: list[str] = []
-        while (waiting := self._next(alone=not (anyone_runs or let_in))) is not None:
+        while (waiting := self._next()) is not None:
             del self._waiting[waiting.key]
             for other in self._waiting.values():
                 other.overtaken += other.arrival < waiting.arrival
@@ -90,9 +92,9 @@ class Admission:
         """Who is inside has ended; another of the same name that waits goes on waiting."""
         self._inside.pop(key, None)
 
-    def _next(self, *, alone: bool) -> _Waiting | None:
+    def _next(self) -> _Waiting | None:
         for waiting in sorted(self._waiting.values(), key=lambda waiting: waiting.place):
-            if alone or self.bytes_of([*self._inside.values(), waiting.need]) <= self.budget:
+            if not self._inside or self.bytes_of([*self._inside.values(), waiting.need]) <= self.budget:
                 return waiting
             if waiting.overtaken >= MOST_OVERTAKEN:
                 return None

@@ -4,6 +4,7 @@ Jobs of one layout (of canvas and reference pictures) share forward passes whate
 guidance, number of steps and progress; they join and leave between steps.
 """
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -40,6 +41,9 @@ from tintype.engine.log import log
 from tintype.engine.protocol import Drawn, Failed, Job, JobEvent, Progress, Ready, Refused, Started
 from tintype.engine.screening import Screening
 
+PATIENCE = 0.05
+"""Seconds that a step may wait for memory, before commands are heard again."""
+
 
 class Flux2Engine:
     """Implements `tintype.engine.engine.Engine`."""
@@ -71,6 +75,7 @@ class Flux2Engine:
         self._waiting: dict[str, Waiting] = {}
         self._shut_out: dict[str, Exception] = {}
         self._finished: deque[str] = deque()
+        self._has_finished = threading.Event()
         self._beside = Beside(checkpoint.device)
         self._schedule = Schedule()
         self._batches: dict[Layout, Batch] = {}
@@ -152,6 +157,10 @@ class Flux2Engine:
     def step(self) -> Sequence[JobEvent | Denoised]:
         self._stepped = []
         self._let_in()
+        if self._waiting and not self._runs:  # only a picture that is being finished can be in the way
+            self._has_finished.wait(PATIENCE)
+            self._has_finished.clear()
+            self._let_in()
         shut_out, self._shut_out = self._shut_out, {}
         runs = [self._runs[job_id] for job_id in self._schedule.next(self._capacity)]
         events = self._start(runs)
@@ -172,6 +181,7 @@ class Flux2Engine:
                 return self._finish(denoised)
         finally:
             self._finished.append(denoised.job.id)
+            self._has_finished.set()
 
     @torch.inference_mode()
     def _finish(self, denoised: Denoised) -> Drawn | Failed | Refused:
@@ -224,7 +234,7 @@ class Flux2Engine:
         """Those that wait for memory take part, as far as there is some."""
         while self._finished:
             self._admission.finish(self._finished.popleft())
-        for job_id in self._admission.admit(anyone_runs=bool(self._runs)):
+        for job_id in self._admission.admit():
             try:
                 self._take_part(self._waiting.pop(job_id))
             except Exception as error:
@@ -241,7 +251,7 @@ class Flux2Engine:
             share=job.share,
             weight=job.weight,
             priority=job.priority,
-            cost=waiting.rows * waiting.layout.tokens,
+            cost=waiting.rows * self._tokens(waiting.layout),
             room=waiting.rows,
         )
 

@@ -12,6 +12,7 @@ from tintype.engine.flux2.checkpoint import open_checkpoint
 from tintype.engine.flux2.engine import Flux2Engine
 from tintype.engine.flux2.memory import budget_of
 from tintype.engine.limits import MIB, Limits
+from tintype.engine.log import log
 from tintype.engine.screening import Screening
 
 _PLACES = 16
@@ -41,12 +42,15 @@ def load_engine(
     chosen = _device(weights, device)
     on_cpu = chosen.type == "cpu"
     cache_bytes = limits.prompt_cache_mb * MIB
+    opened = open_checkpoint(weights, device=chosen, dtype=_dtype(chosen), cache_bytes=cache_bytes)
+    memory = limits.memory_mb * MIB or budget_of(chosen, beside=cache_bytes)
+    log("memory for jobs", mib=memory // MIB)
     return Flux2Engine(
-        open_checkpoint(weights, device=chosen, dtype=_dtype(chosen), cache_bytes=cache_bytes),
+        opened,
         places=places or _PLACES,
         max_rows=_MAX_ROWS,
         max_tokens=limits.step_tokens or (_CPU_TOKENS if on_cpu else _GPU_TOKENS),
-        memory=limits.memory_mb * MIB or budget_of(chosen, beside=cache_bytes),
+        memory=memory,
         versions=_versions(),
         screening=Screening(),
     )

@@ -29,8 +29,9 @@ class TooLargeEver(BadJob):
     """The job needs more memory than jobs may ever use."""
 
     def __init__(self, needed: int, budget: int) -> None:
+        most, needs = budget // MIB, -(-needed // MIB)
         super().__init__(
-            f"It needs about {-(-needed // MIB)} MiB of memory, but jobs here may use {budget // MIB} MiB: "
+            f"The job needs about {needs} MiB of memory, but jobs here may use {most} MiB: "
             "a smaller picture needs less, and so do fewer reference pictures"
         )
 
