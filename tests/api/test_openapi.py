@@ -162,6 +162,7 @@ def test_every_refusal_of_a_request_is_told_somewhere() -> None:
     told = {kind for operation in OPERATIONS for kind in operation.all_refusals}
     elsewhere = {
         errors.MalformedHttp,
+        errors.BadHandshake,
         errors.HeadersTooLarge,
         errors.RequestTooSlow,
     }

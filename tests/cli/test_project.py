@@ -21,6 +21,16 @@ def test_a_project_is_made_and_shown_again_with_its_secret(tmp_path: Path) -> No
     assert json.loads(by_name.stdout) == json.loads(by_id.stdout) == project
 
 
+def test_an_account_that_is_made_along_is_said(tmp_path: Path) -> None:
+    first = tintype("project", "create", "--name", "one", "--account", "acme", cwd=tmp_path, data="data")
+    second = tintype("project", "create", "--name", "two", "--account", "acme", cwd=tmp_path, data="data")
+    mistyped = tintype("project", "create", "--name", "three", "--account", "amce", cwd=tmp_path, data="data")
+
+    assert first.stderr == "there was no account 'acme': it was made for this project\n"
+    assert second.stderr == ""
+    assert "'amce'" in mistyped.stderr
+
+
 def test_the_list_has_no_secrets(tmp_path: Path) -> None:
     made = tintype("project", "create", "--name", "shop", "--json", cwd=tmp_path, data="data")
 

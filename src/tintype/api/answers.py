@@ -49,6 +49,7 @@ ANSWERS: Mapping[type[TintypeError], Answer] = {
     errors.IdempotencyConflict: Answer(200, 0),
     errors.TooManyRequests: Answer(429, 0),
     errors.MalformedHttp: Answer(400, 0),
+    errors.BadHandshake: Answer(400, 0),
     errors.HeadersTooLarge: Answer(431, 0),
     errors.RequestTooSlow: Answer(408, 0),
     errors.UnknownModel: Answer(200, 1),

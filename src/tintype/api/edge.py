@@ -9,6 +9,8 @@ ANY_ORIGIN: Final = [
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", b"retry-after, ratelimit, ratelimit-policy"),
 ]
+STARTS: Final = frozenset({"http.response.start", "websocket.http.response.start"})
+"""What begins an answer; the latter one to an upgrade that is refused."""
 PREFLIGHT: Final = [
     (b"access-control-allow-methods", b"POST, GET, HEAD, OPTIONS"),
     (
@@ -27,6 +29,9 @@ class Edge:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self.app(scope, receive, _with_headers(send, ANY_ORIGIN))
+            return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -53,7 +58,7 @@ def exact_path(scope: Scope) -> str:
 
 def _with_headers(send: Send, headers: list[tuple[bytes, bytes]]) -> Send:
     async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
+        if message["type"] in STARTS:
             message["headers"] = [*message.get("headers", ()), *headers]
         await send(message)
 

@@ -29,11 +29,16 @@ def create(
         Literal["key", "signature"],
         typer.Option(help="By key alone, or by key and a signature made with the secret."),
     ] = "signature",
-    account: Annotated[str, typer.Option(help="Who owns it; made if missing.")] = DEFAULT_ACCOUNT,
+    account: Annotated[
+        str, typer.Option(help="Who owns it; made if missing, which is said.", metavar="NAME")
+    ] = DEFAULT_ACCOUNT,
     as_json: Json = False,
 ) -> None:
     """Make a project and print its key and secrets."""
-    print_fields(_create(name=name, auth=auth, account=account), as_json=as_json)
+    made, is_new_account = _create(name=name, auth=auth, account=account)
+    if is_new_account:
+        typer.echo(f"there was no account {account!r}: it was made for this project", err=True)
+    print_fields(made, as_json=as_json)
 
 
 @app.command()
@@ -58,11 +63,13 @@ def list_projects(as_json: Json = False) -> None:
         typer.echo(f"{project.id:<8} {project.auth:<10} {project.key:<31} {project.name}")
 
 
-def _create(*, name: str, auth: str, account: str) -> dict[str, Any]:
+def _create(*, name: str, auth: str, account: str) -> tuple[dict[str, Any], bool]:
+    """The new project, and whether its account is new, too."""
     from tintype.domain.project import Auth
     from tintype.storage import accounts, projects
 
-    def create(connection: "Connection", vault: "Vault", now: int) -> dict[str, Any]:
+    def create(connection: "Connection", vault: "Vault", now: int) -> tuple[dict[str, Any], bool]:
+        is_new_account = accounts.by_name(connection, account) is None
         project, _ = projects.create_project(
             connection,
             vault,
@@ -71,7 +78,7 @@ def _create(*, name: str, auth: str, account: str) -> dict[str, Any]:
             auth=Auth(auth),
             now=now,
         )
-        return _with_secrets(connection, vault, project, now)
+        return _with_secrets(connection, vault, project, now), is_new_account
 
     return books.write(create)
 

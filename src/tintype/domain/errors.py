@@ -113,6 +113,10 @@ class MalformedHttp(TintypeError):
     """Request is not valid HTTP."""
 
 
+class BadHandshake(TintypeError):
+    """Request cannot open a WebSocket: {problem}."""
+
+
 class HeadersTooLarge(TintypeError):
     """Request headers are too large."""
 
