@@ -6,12 +6,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import update
+
 from tintype.callbacks import Courier, Schedule
 from tintype.domain.callback import Attempt, Callback, Delivery
+from tintype.domain.project import Auth, Project
 from tintype.domain.task import Task, TaskName
 from tintype.outbound import open_outbound
 from tintype.service import now
-from tintype.storage import callback_secrets, callbacks
+from tintype.storage import callback_secrets, callbacks, projects, tables
 from worker.workshop import MODEL, Workshop, open_workshop
 
 
@@ -28,6 +31,24 @@ class Office:
         asked = {"prompt": "a red kite", "width": 64, "height": 64}
         task = await self.service.submit(self.project, self.service.catalogue[MODEL], asked, callback_url=url)
         return await self.service.cancel(self.project, TaskName(kind="id", value=str(task.id)))
+
+    async def open_project(self, name: str) -> Project:
+        """Another project of the same account."""
+        vault, account = self.service.vault, self.project.account
+
+        def create(connection: Any) -> Project:
+            made, _ = projects.create_project(
+                connection, vault, account=account, name=name, auth=Auth.KEY, now=now()
+            )
+            return made
+
+        return await self.database.write(create)
+
+    async def give(self, task: Task, project: Project) -> None:
+        """The task's callback is the project's."""
+        mine = tables.callbacks.c.task_id == task.id
+        change = update(tables.callbacks).where(mine).values(project_id=project.id)
+        await self.database.write(lambda c: c.execute(change))
 
     async def of(self, task: Task) -> Callback:
         [callback] = await self.database.read(lambda c: callbacks.list_callbacks(c, limit=2, task_id=task.id))

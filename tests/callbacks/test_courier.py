@@ -135,6 +135,23 @@ async def test_slow_receivers_hold_up_no_other(office: Office) -> None:
             slow.closing.set()
 
 
+async def test_projects_with_slow_receivers_hold_up_no_other_project(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tintype.callbacks.limits.IN_ALL", 8)
+    others = [await office.open_project(f"slow{number}") for number in range(4)]
+    with receiving(lambda _: Reply(slowly=60), host="0.0.0.0") as slow, receiving() as quick:
+        for number in range(20):
+            task = await office.end(f"http://127.0.0.{number + 2}:{slow.port}/")
+            await office.give(task, others[number % 4])
+        async with office.courier():
+            task = await office.end(quick.url)  # the last in the queue
+            await office.delivered(task)
+
+            assert 4 <= len(slow.asked) <= 7
+            slow.closing.set()
+
+
 async def test_many_are_sent_each_once_by_several_couriers(office: Office) -> None:
     with receiving() as receiver:
         tasks = [await office.end(receiver.url) for _ in range(20)]

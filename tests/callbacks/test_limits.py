@@ -1,9 +1,12 @@
 """How many attempts may be under way."""
 
+from collections import Counter
+
+import pytest
 from msgspec.structs import replace
 
 from callbacks.test_schedule import tried
-from tintype.callbacks.limits import IN_ALL, PER_HOST, PER_PROJECT, Limits
+from tintype.callbacks.limits import IN_ALL, PER_HOST, Limits
 from tintype.domain.callback import Callback
 
 
@@ -20,14 +23,26 @@ def test_a_host_has_a_few_at_once() -> None:
     assert limits.full_hosts == {"slow"}
 
 
-def test_a_project_with_many_hosts_leaves_room_for_others() -> None:
+@pytest.mark.parametrize(("projects", "each"), [(1, 64), (2, 42), (4, 25), (9, 12), (126, 1)])
+def test_projects_with_many_slow_hosts_leave_room_for_the_next(projects: int, each: int) -> None:
+    limits = Limits()
+    waiting = [to(f"host{n}", project=1 + n % projects) for n in range(IN_ALL * projects)]
+
+    taken = limits.take_from(waiting)
+
+    shares = Counter(callback.project_id for callback in taken)
+    assert set(shares.values()) <= {each, each + 1}
+    assert limits.full_projects == set(shares)
+    assert limits.take(to("host", project=0))
+
+
+def test_who_comes_first_takes_no_more_than_half() -> None:
     limits = Limits()
 
-    taken = limits.take_from([to(f"host{n}") for n in range(IN_ALL)])
+    first = limits.take_from([to(f"host{n}", project=1) for n in range(IN_ALL)])
+    second = limits.take_from([to(f"other{n}", project=2) for n in range(IN_ALL)])
 
-    assert len(taken) == PER_PROJECT
-    assert limits.full_projects == {1}
-    assert limits.take(to("host", project=2))
+    assert (len(first), len(second)) == (IN_ALL // 2, IN_ALL // 4)
 
 
 def test_there_is_an_end_to_it() -> None:

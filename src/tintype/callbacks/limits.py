@@ -1,4 +1,10 @@
-"""How many attempts may be under way: in all, to one host and for one project. None waits for a slow one."""
+"""How many attempts may be under way: in all, to one host and for one project. None waits for a slow one.
+
+A project may have as many as are left for others: half of all if it is alone, a third beside another, and
+so on. So what is free is used, and whoever comes next finds room at once, however slow others' receivers are.
+(The rule is that of dynamic thresholds: Choudhury and Hahne, "Dynamic queue length thresholds
+for shared-memory packet switches", IEEE/ACM Transactions on Networking 6(2), 1998, with a factor of 1.)
+"""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -6,7 +12,6 @@ from collections.abc import Iterable
 from tintype.domain.callback import Callback
 
 IN_ALL = 128
-PER_PROJECT = 32
 PER_HOST = 4
 
 
@@ -28,7 +33,7 @@ class Limits:
 
     @property
     def full_projects(self) -> set[int]:
-        return {project for project, number in self._projects.items() if number >= PER_PROJECT}
+        return {project for project, number in self._projects.items() if number >= self.room}
 
     def take(self, callback: Callback) -> bool:
         """Counts the callback, if there is room for it; to be given back with `leave`."""
@@ -48,4 +53,4 @@ class Limits:
         self._hosts, self._projects = +self._hosts, +self._projects  # forgets whom nothing is sent to
 
     def _fits(self, callback: Callback) -> bool:
-        return self._hosts[callback.host] < PER_HOST and self._projects[callback.project_id] < PER_PROJECT
+        return self._hosts[callback.host] < PER_HOST and self._projects[callback.project_id] < self.room
