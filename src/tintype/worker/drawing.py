@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import structlog
@@ -45,7 +46,7 @@ log = structlog.get_logger()
 class Drawing:
     """Hears of its job from the engine, and of interruptions from the worker: whichever ends it first.
 
-    Has a place on the engine from the beginning, but for the time in which it waits for others' servers.
+    Has a place on the engine from the beginning, but for the time in which its files are fetched.
     """
 
     def __init__(
@@ -149,14 +150,14 @@ class Drawing:
         if refusal:
             return refusal
         inputs = self._task.inputs
-        if self._fetches.is_full or not self._preparing.asks_others(inputs):
+        if self._fetches.is_full or not self._preparing.needs_files(inputs):
             return await self._preparing.prepare(inputs)
         self.leave_place()
-        async with self._fetches.turn(self._task.project_id):
-            prepared = await self._preparing.prepare(inputs)
+        prepare = partial(self._preparing.prepare, inputs)
+        async with self._fetches.holding(self._task.project_id, prepare) as prepared:
             await self.engine.wait_for_place()
             self._has_place = True
-        return prepared
+            return prepared
 
     def _turn(self) -> AbstractAsyncContextManager[Any]:
         """Last chances come one at a time, so that a task that kills engines ends without company."""

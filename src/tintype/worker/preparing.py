@@ -22,6 +22,7 @@ from tintype.outbound import Outbound
 from tintype.storage import files
 from tintype.storage.database import Database
 from tintype.storage.objects import Objects
+from tintype.worker.fetches import TooManyBytes
 from tintype.worker.sizing import size_like
 
 PATIENCE = 60.0
@@ -66,19 +67,21 @@ class Preparing:
         self._outbound = outbound
         self._own = f"{public_url}/v1/File/"
 
-    def asks_others(self, inputs: Mapping[str, Any]) -> bool:
-        """Whether a picture comes from somebody else's server, which may take its time."""
-        return not all(url.startswith(self._own) for _, url in urls_of(inputs))
+    @staticmethod
+    def needs_files(inputs: Mapping[str, Any]) -> bool:
+        """Whether there are pictures to fetch, which may take time and memory."""
+        return bool(urls_of(inputs))
 
-    async def prepare(self, inputs: Mapping[str, Any]) -> Prepared:
+    async def prepare(self, inputs: Mapping[str, Any], most: int = LARGEST_IMAGES) -> Prepared:
         """Fetches the pictures that the inputs name. May be cancelled at any time.
 
-        Raises Unfit and, which is no fault of the task, StoreUnavailable.
+        Raises Unfit and, which is no fault of the task, StoreUnavailable; and TooManyBytes for more than
+        `most`, where a task may have more.
         """
         given = urls_of(inputs)
         if not given:
             return Prepared(inputs, ())
-        budget = Budget(LARGEST_IMAGES)
+        budget = Budget(most)
         try:
             async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as group:
                 fetching = [group.create_task(self._picture(name, url, budget)) for name, url in given]
@@ -101,7 +104,7 @@ class Preparing:
             raise Unfit(f"Input file {_shown(url)} of [{name}] {problem}.") from None
         except (OutboundError, UnknownFile) as problem:
             raise Unfit(f"Input file {_shown(url)} of [{name}] could not be fetched: {problem}") from None
-        except (Unfit, StoreUnavailable):
+        except (Unfit, StoreUnavailable, TooManyBytes):
             raise
         except ValueError:
             raise Unfit(f"Input file {_shown(url)} of [{name}] has no URL that can be fetched.") from None
@@ -162,7 +165,7 @@ class Budget:
         self._left = most
 
     def take(self, size: int) -> None:
-        """Raises Unfit beyond the budget."""
+        """Raises Unfit or TooManyBytes beyond the budget."""
         self._left -= size
         if self._left < 0:
             raise self.exceeded()
@@ -171,8 +174,10 @@ class Budget:
         """What was taken will be fetched again."""
         self._left += size
 
-    def exceeded(self) -> Unfit:
+    def exceeded(self) -> Unfit | TooManyBytes:
         """What to say then."""
+        if self.most < LARGEST_IMAGES:
+            return TooManyBytes()
         return Unfit(f"The input files have more than {self.most // 2**20} MiB together.")
 
 
