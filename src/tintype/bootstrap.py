@@ -23,6 +23,7 @@ from tintype.domain.addresses import read_networks
 from tintype.domain.catalogue import Catalogue, load_catalogue
 from tintype.domain.errors import BadSetting
 from tintype.domain.project import Auth, Project
+from tintype.domain.quota import Quota
 from tintype.domain.rate import Limited, read_rate
 from tintype.domain.source import Source
 from tintype.engine.limits import Limits
@@ -79,6 +80,11 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             catalogue=catalogue,
             public_url=settings.public_url,
             wallet=settings.wallet,
+            quota=Quota(
+                upload_bytes=settings.max_uploads_mb * MIB,
+                uploads=settings.max_uploads,
+                folders=settings.max_folders,
+            ),
         )
 
 

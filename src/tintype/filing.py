@@ -18,10 +18,11 @@ from tintype.domain.file_types import SHOWN, FileType
 from tintype.domain.folder import TOP, Folder
 from tintype.domain.part import Part, parts_in, with_parts
 from tintype.domain.project import Project
+from tintype.domain.quota import UNLIMITED, Quota
 from tintype.domain.task import File, Task
 from tintype.domain.task_object import file_url
 from tintype.domain.tokens import new_file_id, new_token
-from tintype.storage import files, folders, loose
+from tintype.storage import files, folders, loose, quotas
 from tintype.storage.database import Database
 from tintype.storage.objects import Objects
 
@@ -63,21 +64,35 @@ class Filing:
     """Uploads, folders, and the files of Runs. `now` tells the moment, in microseconds since the epoch."""
 
     def __init__(
-        self, *, database: Database, objects: Objects, public_url: str, now: Callable[[], int]
+        self,
+        *,
+        database: Database,
+        objects: Objects,
+        public_url: str,
+        now: Callable[[], int],
+        quota: Quota = UNLIMITED,
     ) -> None:
         self._database = database
         self._objects = objects
         self._public_url = public_url
         self._now = now
+        self._quota = quota
 
     async def upload(self, project: Project, part: Part, folder: str) -> File:
-        """Keeps a file for the project. Raises FileNotAccepted, NotPermitted."""
+        """Keeps a file for the project. Raises FileNotAccepted, NotPermitted, UploadLimit."""
         kind = _accepted(part)
         account = project.account.id
-        await self._database.read(lambda c: folders.demand(c, account_id=account, folder=folder))
+
+        def demand(connection: Connection) -> None:
+            folders.demand(connection, account_id=account, folder=folder)
+            quotas.demand_upload(connection, self._quota, project_id=project.id, size=part.size)
+
+        await self._database.read(demand)
         file = self._file(part, kind, name=safe_name(part.name, kind), folder=folder, room="uploads")
 
         def add(connection: Connection) -> None:
+            quotas.hold(connection, self._quota, project_id=project.id)
+            quotas.demand_upload(connection, self._quota, project_id=project.id, size=file.size)
             loose.take(connection, [file.object_key])
             files.add(connection, file, project_id=project.id, role="upload")
 
@@ -86,11 +101,11 @@ class Filing:
         return file
 
     async def create_folder(self, project: Project, *, name: str, parent: str) -> Folder:
-        """The account's folder of that name, made if missing. Raises NotPermitted."""
+        """The account's folder of that name, made if missing. Raises NotPermitted, FolderLimit."""
         account, moment = project.account.id, self._now()
         return await self._database.write(
             lambda connection: folders.ensure(
-                connection, account_id=account, parent=parent, name=name, now=moment
+                connection, account_id=account, parent=parent, name=name, now=moment, quota=self._quota
             )
         )
 

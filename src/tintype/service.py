@@ -21,6 +21,7 @@ from tintype.domain.money import MICROSECONDS
 from tintype.domain.part import with_parts
 from tintype.domain.pricing import Quote, quote
 from tintype.domain.project import Project
+from tintype.domain.quota import UNLIMITED, Quota
 from tintype.domain.rate import Limited, Rate, Standing
 from tintype.domain.task import File, Idempotency, NewTask, Task, TaskName
 from tintype.domain.task_object import task_object
@@ -46,6 +47,7 @@ class Service:
         catalogue: Catalogue,
         public_url: str,
         wallet: bool = False,
+        quota: Quota = UNLIMITED,
     ) -> None:
         self.database = database
         self.bus = bus
@@ -56,7 +58,7 @@ class Service:
         self.accounts = Accounts(database, clock=now)
         self.wallet = wallet
         """Whether runs are paid from the balances of accounts."""
-        self.filing = Filing(database=database, objects=objects, public_url=public_url, now=now)
+        self.filing = Filing(database=database, objects=objects, public_url=public_url, now=now, quota=quota)
 
     # Who is asking
 
@@ -176,7 +178,7 @@ class Service:
         self, project: Project, *, start: int, limit: int, ascending: bool, model_part: str, largest: int
     ) -> tuple[int, list[Task]]:
         """How many of the project's tasks match, and one page of them; less than that where
-        their parameters are more than `largest` bytes as they are stored."""
+        what callers sent for them is more than `largest` bytes as it is stored."""
         return await self.database.read(
             lambda connection: tasks.list_tasks(
                 connection,

@@ -126,6 +126,11 @@ class Settings:
     silence: float = _knob(15.0, "Seconds without a sign of life after which a worker counts as dead.")
     max_body_mb: int = _knob(16, "Largest request body, in MiB, uploads of files apart.")
     max_file_mb: int = _knob(100, "Largest file that a caller may send, in MiB.")
+    max_uploads_mb: int = _knob(
+        102400, "MiB of uploads that a project may keep; 0 for no limit. Inputs of Runs do not count."
+    )
+    max_uploads: int = _knob(100_000, "Files that a project may keep as uploads; 0 for no limit.")
+    max_folders: int = _knob(10_000, "Folders for uploads that an account may have; 0 for no limit.")
     rate_run: str = _knob(
         "off", "How often a project may Run: off, or such as 10/s or 100/min burst 20 (per s, min, h or day)."
     )
@@ -211,6 +216,8 @@ def _check(settings: Settings) -> None:
     demand("callbacks_first_retry", holds=settings.callbacks_first_retry > 0, problem="must be positive")
     demand("max_body_mb", holds=settings.max_body_mb >= 1, problem="must be at least 1")
     demand("max_file_mb", holds=settings.max_file_mb >= 1, problem="must be at least 1")
+    for name in ("max_uploads_mb", "max_uploads", "max_folders"):
+        demand(name, holds=getattr(settings, name) >= 0, problem="must not be negative")
 
 
 def read_settings(

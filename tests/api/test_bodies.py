@@ -234,7 +234,8 @@ def test_a_prompt_of_megabytes_still_fits_into_its_task(wire: Wire) -> None:
     assert len(wire.detail(ran)["parameters"]["prompt"]) == 3_000_000
 
 
-def test_a_form_that_would_not_fit_into_an_answer_is_too_large(wire: Wire) -> None:
-    body = b"prompt=" + b"%01" * 2_800_000
+@pytest.mark.parametrize("name", [b"prompt", b"callbackUrl"])
+def test_a_form_that_would_not_fit_into_an_answer_is_too_large(wire: Wire, name: bytes) -> None:
+    body = b"prompt=x&" + name + b"=" + b"%01" * 2_800_000
 
     assert wire.send(RUN, body, FORM).status_code == 413

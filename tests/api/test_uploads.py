@@ -15,11 +15,13 @@ from api.wire import PUBLIC_URL, Caller, Wire, start_wire
 from files import SAMPLES, picture
 from serving import until
 from tintype.domain.project import Auth
+from tintype.domain.quota import Quota
 from tintype.domain.rate import Limited
 from tintype.storage import guards
 from tintype.storage.accounts import suspend_account
 
 UPLOAD, FOLDER = "/v1/File/Upload", "/v1/File/FolderCreate"
+RUN_WITH_FILES = "/v1/Run/black-forest-labs/flux-2-flex"
 PNG = picture()
 MIB = 2**20
 
@@ -352,3 +354,23 @@ def test_projects_of_one_account_share_its_folders(wire: Wire) -> None:
     sibling = wire.project(auth=Auth.KEY, of=wire.caller)
 
     assert uploaded(upload(wire, PNG, caller=sibling, folderid=made["id"]))["parentid"] == made["id"]
+
+
+def test_beyond_a_limit_nothing_more_is_kept(tmp_path: Path) -> None:
+    quota = Quota(uploads=2, upload_bytes=3 * MIB, folders=1)
+    with start_wire(tmp_path, spool=tmp_path, quota=quota) as wire:
+        uploaded(upload(wire, PNG))
+        large = refused(upload(wire, PNG + bytes(3 * MIB)))
+        uploaded(upload(wire, PNG))
+        stored = {path for path in (tmp_path / "files").rglob("*") if path.is_file()}
+        many = refused(upload(wire, PNG))
+        ran = wire.send(RUN_WITH_FILES, multipart(("prompt", "x"), ("inputImage", PNG, "a.png")), MULTIPART)
+        wire.post(FOLDER, {"name": "one"})
+        folders = refused(wire.post(FOLDER, {"name": "two"}))
+
+        assert large == "You have reached your upload limit of 3 MiB."
+        assert many == "You have reached your upload limit of 2 files."
+        assert folders == "You have reached your folder limit of 1."
+        assert ran.json()["result"] is True
+        assert uploaded(wire.post(FOLDER, {"name": "one"}))["name"] == "one"
+        assert {path for path in (tmp_path / "files" / "uploads").rglob("*") if path.is_file()} == stored

@@ -21,6 +21,7 @@ from tintype.domain.catalogue import load_catalogue
 from tintype.domain.lifecycle import Status
 from tintype.domain.priority import Turns
 from tintype.domain.project import Auth, Project
+from tintype.domain.quota import UNLIMITED, Quota
 from tintype.domain.signature import sign
 from tintype.domain.task import FAILURE, SUCCESS, File, Outcome, Task
 from tintype.domain.tokens import new_file_id, new_token
@@ -207,6 +208,7 @@ def start_wire(
     models: Path = MODELS,
     sockets: dict[str, Any] | None = None,
     wallet: bool = False,
+    quota: Quota = UNLIMITED,
     **options: Any,
 ) -> Iterator[Wire]:
     """A server in a thread of its own; `options` are those of `create_app`, `sockets` those of uvicorn."""
@@ -223,6 +225,7 @@ def start_wire(
                 catalogue=load_catalogue(models),
                 public_url=PUBLIC_URL,
                 wallet=wallet,
+                quota=quota,
             )
             following = Following(service)
             app = create_app(service, following=following, **{"ready": lambda: True, **options})

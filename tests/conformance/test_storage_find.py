@@ -107,10 +107,11 @@ async def test_a_list_shows_the_projects_own_tasks_alone(store: Storekeeper) -> 
 
 
 @pytest.mark.parametrize("ascending", [True, False])
-async def test_a_list_ends_before_its_parameters_are_too_many(store: Storekeeper, ascending: bool) -> None:
-    submitted = [await store.submit(parameters={"prompt": "é" * 100}) for _ in range(5)]
+async def test_a_list_ends_before_what_callers_sent_is_too_much(store: Storekeeper, ascending: bool) -> None:
+    sent = {"parameters": {"prompt": "é" * 100}, "inputs": {"prompt": "é" * 90}, "callback_url": "x" * 50}
+    submitted = [await store.submit(**sent) for _ in range(5)]
     expected = submitted if ascending else submitted[::-1]
-    size = len(json.dumps({"prompt": "é" * 100}, separators=(",", ":")))
+    size = sum(len(json.dumps(value, separators=(",", ":"))) for value in sent.values())
 
     for largest, start, count in ((5 * size, 0, 5), (2 * size, 1, 2), (2 * size - 1, 0, 1), (0, 3, 1)):
         page = await store.list_tasks(ascending=ascending, start=start, largest=largest)

@@ -46,6 +46,8 @@ ANSWERS: Mapping[type[TintypeError], Answer] = {
     errors.NotPermitted: Answer(200, 0),
     errors.AccountSuspended: Answer(200, 0),
     errors.ProjectSuspended: Answer(200, 0),
+    errors.UploadLimit: Answer(200, 0),
+    errors.FolderLimit: Answer(200, 0),
     errors.IdempotencyConflict: Answer(200, 0),
     errors.TooManyRequests: Answer(429, 0),
     errors.MalformedHttp: Answer(400, 0),

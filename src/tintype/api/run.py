@@ -24,7 +24,7 @@ from tintype.domain.rate import Limited
 from tintype.service import Service
 
 LARGEST_ECHO = LARGEST_ANSWER - 64 * 1024
-"""Bytes of parameters that still fit into the task's own answers."""
+"""Bytes of parameters and a callback URL that still fit into the task's own answers."""
 LONGEST_ADDRESS = 1024
 """More characters than the address of a stored file has."""
 LONGEST_ID = 18
@@ -65,10 +65,8 @@ class Run:
         billed_project_id = _project_id(text(parameters, "projectid").strip())
         for name in ("callbackUrl", "projectid"):
             parameters.pop(name, None)
-        if (
-            len(msgspec.json.encode(with_parts(parameters, lambda part: " " * LONGEST_ADDRESS)))
-            > LARGEST_ECHO
-        ):
+        echo = [with_parts(parameters, lambda part: " " * LONGEST_ADDRESS), callback_url]
+        if len(msgspec.json.encode(echo)) > LARGEST_ECHO:
             raise RequestTooLarge
         if _is_quote(request):
             return _quoted(

@@ -93,6 +93,14 @@ class ProjectSuspended(TintypeError):
     """Your project has been suspended. Please contact support if you believe this is a mistake."""
 
 
+class UploadLimit(TintypeError):
+    """You have reached your upload limit of {limit}."""
+
+
+class FolderLimit(TintypeError):
+    """You have reached your folder limit of {limit}."""
+
+
 class IdempotencyConflict(TintypeError):
     """Idempotency-Key was already used with a different request."""
 

@@ -6,7 +6,9 @@ from sqlalchemy import BigInteger, Connection, Text, bindparam, select, text
 
 from tintype.domain.errors import NotPermitted
 from tintype.domain.folder import TOP, Folder
+from tintype.domain.quota import UNLIMITED, Quota
 from tintype.domain.tokens import new_file_id
+from tintype.storage.quotas import demand_folder
 from tintype.storage.tables import folders
 
 _ENSURE = text(
@@ -22,16 +24,22 @@ _ENSURE = text(
 )
 
 
-def ensure(connection: Connection, *, account_id: int, parent: str, name: str, now: int) -> Folder:
+def ensure(
+    connection: Connection, *, account_id: int, parent: str, name: str, now: int, quota: Quota = UNLIMITED
+) -> Folder:
     """The account's folder of that name in `parent`, made if missing.
 
-    `now` is in microseconds since the epoch. Raises NotPermitted if `parent` is no folder of the account.
+    `now` is in microseconds since the epoch. Raises NotPermitted if `parent` is no folder of the account,
+    FolderLimit if it may have no more.
     """
     demand(connection, account_id=account_id, folder=parent)
     place = {"account_id": account_id, "parent": parent, "name": name}
+    wanted = select(folders).where(*(folders.c[column] == value for column, value in place.items()))
+    if (known := connection.execute(wanted).one_or_none()) is not None:
+        return _folder(known)
+    demand_folder(connection, quota, account_id=account_id)
     connection.execute(_ENSURE, {**place, "id": new_file_id(), "now": now})
-    found = select(folders).where(*(folders.c[column] == value for column, value in place.items()))
-    return _folder(connection.execute(found).one())
+    return _folder(connection.execute(wanted).one())
 
 
 def demand(connection: Connection, *, account_id: int, folder: str) -> None:

@@ -44,6 +44,7 @@ IS_QUEUED = "status = 'task_queue'"
 IS_LEASED = one_of(LEASED)
 IS_UNFINISHED = one_of(set(Status) - TERMINAL)
 IS_RUN = "kind IN ('charge', 'free')"
+IS_UPLOAD = "role = 'upload' AND forget_time = 0"
 IS_REFUND = "kind = 'refund'"
 IS_DUE = "state = 'due'"
 HAS_ENDED = "end_time > 0"

@@ -248,6 +248,7 @@ OPERATIONS: tuple[Operation, ...] = (
             errors.FileRequired,
             errors.FileNotAccepted,
             errors.InvalidInputs,
+            errors.UploadLimit,
             errors.NotPermitted,
             errors.AccountSuspended,
             errors.ProjectSuspended,
@@ -266,6 +267,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answers=(shapes.FolderMade,),
         refusals=(
             errors.InvalidInputs,
+            errors.FolderLimit,
             errors.NotPermitted,
             errors.AccountSuspended,
             errors.ProjectSuspended,

@@ -1,6 +1,6 @@
 """Looking tasks up: one by name, a page of a project's, and counts."""
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, func, or_, select, text
+from sqlalchemy import BigInteger, ColumnElement, Connection, bindparam, func, literal, or_, select, text
 
 from tintype.domain.catalogue import clean_slug
 from tintype.domain.errors import UnknownTask
@@ -10,6 +10,11 @@ from tintype.storage.columns import LARGEST, storable
 from tintype.storage.tables import IS_QUEUED, IS_UNFINISHED, tasks
 from tintype.storage.tasks.rows import find_by_name, read_token, with_outputs
 
+_SIZE = sum(
+    (func.length(tasks.c[name], type_=BigInteger) for name in ("parameters", "inputs", "callback_url")),
+    start=literal(0, BigInteger),
+)
+"""Bytes of what callers sent, which may be much: the rest of a task is small."""
 _BY_TOKEN = select(tasks).where(tasks.c.token == bindparam("token"))
 
 
@@ -39,7 +44,8 @@ def list_tasks(
     """How many of the project's tasks match, and `limit` of them from the `start`-th on, in order of id.
 
     `model_part` is a part of the model's slug in any case; `""` matches all. There are fewer tasks, but one
-    at least, where the parameters of all would be more than `largest` bytes as they are stored.
+    at least, where the parameters, inputs and callback URLs of all would be more than `largest` bytes as
+    they are stored.
     """
     matching = [tasks.c.project_id == project_id]
     if model_part:
@@ -47,7 +53,7 @@ def list_tasks(
         matching.append(func.lower(tasks.c.model).contains(part, autoescape=True))
     total = connection.execute(select(func.count()).select_from(tasks).where(*matching)).scalar_one()
     page = (
-        select(tasks.c.id, func.length(tasks.c.parameters, type_=BigInteger).label("size"))
+        select(tasks.c.id, _SIZE.label("size"))
         .where(*matching)
         .order_by(_in_order(tasks.c.id, ascending))
         .offset(max(0, min(start, LARGEST)))
