@@ -13,6 +13,7 @@ from tintype.domain.parameter import TYPES
 
 LIST, DETAIL, EXPLORE = "/v1/Tool/List", "/v1/Tool/Detail", "/v1/Tool/Explore"
 HERE = Path(__file__).parent
+MANY = 130
 POSTER = {"slugowner": "studio-north", "slugproject": "poster-2-draft"}
 SECRET = {"slugowner": "studio-north", "slugproject": "secret"}
 NO_ACCESS = [{"code": 1, "message": "tool-not-accessible"}]
@@ -44,6 +45,43 @@ def found(wire: Wire, caller: Caller | None = None, **body: Any) -> list[str]:
     assert answer["result"] is True
     assert answer["total"] == len(answer["tool"])
     return [item["id"] for item in answer["tool"]]
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
+    """A server with more models than one page may have."""
+    models = tmp_path_factory.mktemp("library")
+    page = (HERE / "studio.toml").read_text("utf-8")
+    for number in range(1, MANY + 1):
+        other = page.replace("id = 7001", f"id = {number}").replace('"Poster.2 draft"', f'"poster {number}"')
+        (models / f"{number}.toml").write_text(other, "utf-8")
+    with start_wire(tmp_path_factory.mktemp("shelf"), models=models) as wire:
+        yield wire
+
+
+@pytest.mark.parametrize(
+    ("asked", "start", "count"),
+    [
+        ({"limit": 101}, 0, 100),
+        ({"limit": "1000"}, 0, 100),
+        ({"limit": 10**30}, 0, 100),
+        ({"limit": "100", "start": "60"}, 60, MANY - 60),
+        ({}, 0, 20),
+        ({"limit": ""}, 0, 20),
+        ({"limit": 0}, 0, 1),
+        ({"limit": "-5"}, 0, 1),
+        ({"limit": 2, "start": -3}, 0, 2),
+        ({"limit": 1, "start": MANY}, MANY, 0),
+    ],
+)
+def test_check_59_a_page_has_one_to_a_hundred_models(
+    library: Wire, asked: dict[str, Any], start: int, count: int
+) -> None:
+    answer = library.http.post(LIST, json={"sort": "id", "order": "ASC", **asked}).json()
+
+    ids = [int(item["id"]) for item in answer["tool"]]
+    assert ids == list(range(1, MANY + 1))[start : start + count]
+    assert (answer["result"], answer["total"]) == (True, MANY)
 
 
 def test_check_60_every_type_of_parameter_reaches_the_wire(studio: Wire) -> None:

@@ -9,16 +9,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import uvicorn
 
 from api.listener import assert_in_order, listening
 from api.played import Played
 from api.raw import line_to, request
 from api.wire import Wire, start_wire
+from tintype import bootstrap
 from tintype.api.frames import ROOM, Frame, Inbox
 from tintype.domain.events import progress_event
 from tintype.domain.lifecycle import Status
 from tintype.worker.story import tell
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "websocket.md"
 KILL = "/v1/Task/Kill"
 HANDSHAKE = {
     "Connection": "Upgrade",
@@ -94,6 +97,17 @@ def test_check_77_whoever_answers_pings_stays(impatient: Wire) -> None:
         impatient.post(KILL, ran)
 
         assert listener.next()["type"] == "task_cancel"
+
+
+def test_check_77_a_server_pings_as_often_as_it_must() -> None:
+    config = uvicorn.Config("unused", **bootstrap._UVICORN)
+
+    assert config.ws_ping_interval is not None
+    assert config.ws_ping_timeout is not None
+    assert 0 < config.ws_ping_interval <= 30
+    assert 0 < config.ws_ping_timeout <= 30
+    said = f"pings every {config.ws_ping_interval} s and drops a peer that has not answered after"
+    assert f"{said} {config.ws_ping_timeout} s more" in " ".join(DOCUMENT.read_text("utf-8").split())
 
 
 def test_check_77_whoever_does_not_is_dropped(impatient: Wire) -> None:

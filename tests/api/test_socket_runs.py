@@ -71,6 +71,31 @@ def test_a_server_stops_though_it_is_listened_to(tmp_path: Path) -> None:
         assert "Traceback" not in server.log
 
 
+def test_check_94_numbers_grow_across_a_restart(tmp_path: Path, tiny_checkpoint: Path) -> None:
+    data = tmp_path / "data"
+    with start_server(data, weights=tiny_checkpoint) as server:
+        task = server.run_long()
+        with listening(server.url, task.token) as listener:
+            before = [*listener.through("task_output"), listener.next(), listener.next()]
+            server.signal(signal.SIGTERM)
+            server.signal(signal.SIGTERM)
+            before += listener.through("task_queue", within=60)
+        assert server.wait() == 0
+    seen = before[-2]["seq"]  # the news that the task waits again are lost
+
+    with start_server(data, weights="blank:") as server, listening(server.url) as listener:
+        listener.register(task.token, lastseq=seen)
+        after = listener.through("task_postprocess_end", within=60)
+
+        assert listener.close_code() == 1000
+    assert_in_order(before)
+    assert_in_order(after)
+    assert after[0]["seq"] > seen
+    assert after[-1]["seq"] > before[-1]["seq"]
+    assert "task_output" in [frame["type"] for frame in before]
+    assert after[-1]["terminal"] is True
+
+
 def test_the_example_of_the_documentation_follows_a_task(
     plain_server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:

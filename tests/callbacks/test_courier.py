@@ -1,6 +1,5 @@
 """The courier: what is due is sent, until it is confirmed, to real servers that answer as they like."""
 
-import asyncio
 import json
 import socket
 import time
@@ -16,6 +15,7 @@ from tintype.callbacks.courier import BROKEN
 from tintype.callbacks.delivery import NO_ADDRESS
 from tintype.callbacks.signing import sign
 from tintype.domain.callback import BAD_CALLBACK, Delivery
+from tintype.domain.task import TaskName
 from tintype.outbound import open_outbound
 from tintype.storage import callbacks, tables
 
@@ -50,17 +50,36 @@ async def test_the_end_of_a_task_is_told_at_once(office: Office) -> None:
 
 
 async def test_check_79_a_failing_receiver_is_asked_again_with_the_same_body(office: Office) -> None:
-    with receiving(in_turn(500, 500, 200, 404)) as receiver:
+    with receiving(in_turn(500, 500, 200, 404)) as receiver, receiving() as other:
         async with office.courier():
             task = await office.end(receiver.url)
-            await office.delivered(task)
-            await asyncio.sleep(1.5)  # longer than the courier waits between two looks
+            delivered = await office.delivered(task)
+            for _ in range(3):  # however often the courier looks afterwards
+                await office.delivered(await office.end(other.url))
 
     assert len(receiver.asked) == 3
+    assert await office.of(task) == delivered
     assert len({(asked.body, asked.headers["webhook-id"]) for asked in receiver.asked}) == 1
     assert [attempt.status for attempt in await office.attempts(task)] == [500, 500, 200]
     secret = await office.secret()
     assert all(verifies(asked, secret) for asked in receiver.asked)
+
+
+async def test_check_79_a_404_after_the_confirmation_changes_no_task(office: Office) -> None:
+    with receiving(in_turn(200, 404, 404, 200)) as receiver:
+        async with office.courier():
+            task = await office.end(receiver.url)
+            await office.delivered(task)
+            name = TaskName(kind="id", value=str(task.id))
+            before = await office.service.read(office.project, name)
+
+            await office.resend(task)
+            await office.until(task, lambda callback: callback.attempts == 4)
+            await office.delivered(task)
+
+    assert await office.service.read(office.project, name) == before
+    assert [attempt.status for attempt in await office.attempts(task)] == [200, 404, 404, 200]
+    assert len({(asked.body, asked.headers["webhook-id"]) for asked in receiver.asked}) == 1
 
 
 async def test_any_2xx_confirms(office: Office) -> None:

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from cli.commands import tintype
 from serving import MODEL, Server
 from tintype_client import Client
@@ -29,6 +31,23 @@ def test_an_account_that_is_made_along_is_said(tmp_path: Path) -> None:
     assert first.stderr == "there was no account 'acme': it was made for this project\n"
     assert second.stderr == ""
     assert "'amce'" in mistyped.stderr
+
+
+@pytest.mark.parametrize("account", ["", "  ", "a\nb"])
+def test_an_account_is_made_along_with_a_proper_name_alone(tmp_path: Path, account: str) -> None:
+    done = tintype("project", "create", "--name", "one", "--account", account, cwd=tmp_path, data="data")
+
+    assert done.returncode == 2
+    assert "account" in done.stderr
+    assert "a name has 1 to 200 printable characters" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["project", "account", "callback"])
+def test_an_empty_list_says_where_it_looked(tmp_path: Path, command: str) -> None:
+    done = tintype(command, "list", cwd=tmp_path, data="data")
+
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == f"no {command}s in {tmp_path / 'data' / 'tintype.db'}\n"
 
 
 def test_the_list_has_no_secrets(tmp_path: Path) -> None:

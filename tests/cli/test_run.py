@@ -67,6 +67,20 @@ def test_local_credentials_do_not_go_to_another_address(plain_server: Server, tm
     assert "no API key for http://127.0.0.1:9" in done.stderr
 
 
+def test_an_address_that_is_none_is_a_slip_of_the_command_line(tmp_path: Path) -> None:
+    done = tintype("run", MODEL, "--prompt", "x", "--url", "localhost:8080", "--key", "key", cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert "--url localhost:8080: an address begins with http:// or https://" in done.stderr
+
+
+def test_a_model_s_name_is_looked_at_first(tmp_path: Path) -> None:
+    done = tintype("run", "flux", "--prompt", "x", cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert done.stderr == "tintype: 'flux' is no model's name; it has the form owner/model\n"
+
+
 def test_with_no_credentials_at_all_it_says_which_are_needed(tmp_path: Path) -> None:
     done = tintype("run", MODEL, "--prompt", "a red apple", cwd=tmp_path)
 

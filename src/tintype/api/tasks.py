@@ -21,7 +21,7 @@ from tintype.service import Service
 ENVELOPE = 1024
 """More bytes than an answer has around its tasks."""
 LARGEST_STORED = 6 * LARGEST_ANSWER
-"""More bytes than the tasks of an answer have in store: inputs repeat the parameters, and stored text takes up
+"""More bytes than the tasks of an answer have in store: inputs repeat parameters, and stored text takes up
 to three times its UTF-8."""
 
 

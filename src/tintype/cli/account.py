@@ -75,6 +75,8 @@ def list_accounts(as_json: Json = False) -> None:
     if as_json:
         print_json(listed)
         return
+    if not listed:
+        books.say_none("accounts")
     for each in listed:
         suspended = "suspended" if each["suspended"] else ""
         line = (

@@ -25,6 +25,17 @@ def read(query: "Callable[[Connection], T]") -> T:
     return asyncio.run(carry_out())
 
 
+def say_none(what: str) -> None:
+    """On stderr, that there are none, and where: a command in another folder looks into another database."""
+    import typer
+
+    from tintype.settings import read_settings
+
+    url = read_settings().database_url
+    place = url.removeprefix("sqlite:///") if url.startswith("sqlite:") else "the database of the settings"
+    typer.echo(f"no {what} in {place}", err=True)
+
+
 def write(change: "Callable[[Connection, Vault, int], T]") -> T:
     """What the change returns, once it is on disk; it gets the vault and the moment in microseconds."""
     import asyncio

@@ -43,6 +43,8 @@ def list_callbacks(
     if as_json:
         print_json([_fields(callback) for callback in found])
         return
+    if not found:
+        books.say_none("such callbacks" if failed or task else "callbacks")
     for callback in found:
         typer.echo(
             f"{callback.id:<8} task {callback.task_id:<8} {callback.state:<10} "

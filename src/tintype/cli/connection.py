@@ -35,6 +35,8 @@ def connect(*, url: str | None, key: str | None, secret: str | None) -> "Iterato
     """A client for the server that is meant. Raises Stop if it is not clear which, or as whom."""
     from tintype_client import Client, Unauthorized
 
+    if url is not None and not url.lower().startswith(("http://", "https://")):
+        raise Stop(f"--url {url}: an address begins with http:// or https://, such as http://127.0.0.1:8080")
     if key is None:
         server = _local(url)
         url, key, secret, signs = server.url, server.key, server.secret, server.signs

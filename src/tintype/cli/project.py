@@ -59,6 +59,8 @@ def list_projects(as_json: Json = False) -> None:
     if as_json:
         print_json([project_fields(project) for project in found])
         return
+    if not found:
+        books.say_none("projects")
     for project in found:
         typer.echo(f"{project.id:<8} {project.auth:<10} {project.key:<31} {project.name}")
 
@@ -69,16 +71,16 @@ def _create(*, name: str, auth: str, account: str) -> tuple[dict[str, Any], bool
     from tintype.storage import accounts, projects
 
     def create(connection: "Connection", vault: "Vault", now: int) -> tuple[dict[str, Any], bool]:
-        is_new_account = accounts.by_name(connection, account) is None
+        owner = accounts.by_name(connection, account)
         project, _ = projects.create_project(
             connection,
             vault,
-            account=accounts.ensure_account(connection, name=account, now=now),
+            account=owner or accounts.create_account(connection, name=account, now=now),
             name=name,
             auth=Auth(auth),
             now=now,
         )
-        return _with_secrets(connection, vault, project, now), is_new_account
+        return _with_secrets(connection, vault, project, now), owner is None
 
     return books.write(create)
 

@@ -78,6 +78,7 @@ def run(
 
     Ctrl-C kills the task. The name of the file goes to stdout, progress to stderr.
     """
+    _demand_model(model)
     demand_writable(output)
     given = {
         "prompt": prompt,
@@ -93,7 +94,7 @@ def run(
     inputs: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     others = dict(_named_value(text) for text in parameter or ())
     with connect(url=url, key=key, secret=secret) as client:
-        _demand_known(others, client, _demand_model(model))
+        _demand_known(others, client, model)
         with _naming_the_models(client, model):
             inputs |= pictures(image or [], client, model)
         if quote:
@@ -111,10 +112,9 @@ def run(
         typer.echo("\n".join(map(str, files)))
 
 
-def _demand_model(model: str) -> str:
+def _demand_model(model: str) -> None:
     if model.count("/") != 1:
         raise Stop(f"{model!r} is no model's name; it has the form owner/model")
-    return model
 
 
 def _named_value(text: str) -> tuple[str, str]:
