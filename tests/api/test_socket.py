@@ -172,6 +172,29 @@ def test_check_94_whoever_comes_back_gets_what_was_missed(wire: Wire, played: Pl
         assert listener.hears_nothing()
 
 
+def test_check_94_numbers_do_not_step_back_for_who_comes_from_another_process(
+    wire: Wire, played: Played
+) -> None:
+    played.claim()
+    played.reach(Status.START, Status.OUTPUT)
+    state = played.task.sequence * 1000
+    with listening(wire.url) as listener:
+        listener.register(played.token, lastseq=state + 3)  # told where this process did not hear it
+
+        again = listener.next(within=1)
+        for step in range(1, 6):
+            played.draw(step)
+        told = [listener.next(), listener.next()]
+
+        assert (again["type"], again["seq"]) == ("task_output", state + 3)
+        assert [frame["seq"] for frame in told] == [state + 4, state + 5]
+        listener.register(played.token, lastseq=state + 900)
+        assert listener.next()["seq"] == state + 900
+        played.note()
+        played.draw(6)
+        assert_in_order([again, *told, *[listener.next() for _ in range(2)]])
+
+
 def test_an_end_is_always_told_whatever_the_client_has_seen(wire: Wire) -> None:
     ran = wire.run()
     wire.fail(ran)

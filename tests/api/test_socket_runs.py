@@ -77,11 +77,10 @@ def test_check_94_numbers_grow_across_a_restart(tmp_path: Path, tiny_checkpoint:
         task = server.run_long()
         with listening(server.url, task.token) as listener:
             before = [*listener.through("task_output"), listener.next(), listener.next()]
-            server.signal(signal.SIGTERM)
-            server.signal(signal.SIGTERM)
-            before += listener.through("task_queue", within=60)
+        server.signal(signal.SIGTERM)
+        server.signal(signal.SIGTERM)
         assert server.wait() == 0
-    seen = before[-2]["seq"]  # the news that the task waits again are lost
+    seen = before[-1]["seq"]
 
     with start_server(data, weights="blank:") as server, listening(server.url) as listener:
         listener.register(task.token, lastseq=seen)
@@ -91,8 +90,7 @@ def test_check_94_numbers_grow_across_a_restart(tmp_path: Path, tiny_checkpoint:
     assert_in_order(before)
     assert_in_order(after)
     assert after[0]["seq"] > seen
-    assert after[-1]["seq"] > before[-1]["seq"]
-    assert "task_output" in [frame["type"] for frame in before]
+    assert before[-1]["type"] == "task_output"
     assert after[-1]["terminal"] is True
 
 

@@ -22,10 +22,13 @@ from tintype.domain.part import Part
 from tintype.domain.task import Task, TaskName
 from tintype.domain.task_object import file_url
 from tintype.engine.protocol import LARGEST_IMAGES
-from tintype.worker.fetches import OF_PROJECT
+from tintype.worker.fetches import AT_ONCE
 from tintype.worker.preparing import PATIENCE, Prepared, Unfit
 from tintype.worker.sizing import size_like
 from worker.workshop import Hosts, Workshop, open_workshop, running, until
+
+ALONE = AT_ONCE // 2
+"""Tasks that may fetch at once of a project that is the only one."""
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
 
@@ -226,20 +229,20 @@ async def test_a_kill_while_files_are_fetched_stops_at_once(open_minded: Worksho
 
 async def test_slow_servers_hold_up_no_other_task(open_minded: Workshop, site: Site) -> None:
     url = site.hangs("/slow.png")
-    slow = [await run(open_minded, url) for _ in range(OF_PROJECT + 4)]
+    slow = [await run(open_minded, url) for _ in range(ALONE + 4)]
 
     async with open_minded.working(Hosts(places=2)):
         async with asyncio.timeout(PATIENCE / 2):
-            await until(lambda: len(site.asked) == OF_PROJECT)
+            await until(lambda: len(site.asked) == ALONE)
             assert (await open_minded.ends(await open_minded.run())).succeeded
         fetching = [await open_minded.look(task) for task in slow]
-        assert len(site.asked) == OF_PROJECT
+        assert len(site.asked) == ALONE
         site.shows("/slow.png", PNG)
         site.released.set()
         ended = [await open_minded.ends(task) for task in slow]
 
     assert {task.status for task in fetching} == {Status.PREPROCESS_START}
-    assert [task.succeeded for task in ended[OF_PROJECT:]] == [True] * 4
+    assert [task.succeeded for task in ended[ALONE:]] == [True] * 4
 
 
 async def test_a_worker_that_stops_hands_a_fetching_task_back(open_minded: Workshop, site: Site) -> None:

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -17,7 +18,7 @@ from tintype.api.announcing import Announcing
 from tintype.api.frames import Frame, Inbox, event_frame, state_frame
 from tintype.bus.protocol import task_subject
 from tintype.domain.errors import UnknownTask
-from tintype.domain.events import TaskEvent
+from tintype.domain.events import TaskEvent, is_same_state
 from tintype.domain.lifecycle import Status
 from tintype.domain.task import Task
 from tintype.service import Service
@@ -40,6 +41,15 @@ PATIENCE = 5.0
 log = structlog.get_logger(__name__)
 
 
+class Wishes(NamedTuple):
+    """How somebody listens."""
+
+    previews: bool
+    heard: int
+    """The last sequence number of the present state that was heard elsewhere, if any was: what is not above
+    it is not told, so that numbers never step back."""
+
+
 class Followed:
     """One task: its newest frames, and who listens. `on_onlooker` is told when one comes to see it drawn."""
 
@@ -50,8 +60,8 @@ class Followed:
         self.is_heard = asyncio.Event()
         """Set once no event can be missed any more."""
         self._on_onlooker = on_onlooker
-        self._inboxes: dict[Inbox, bool] = {}
-        """Who listens, and whether with previews."""
+        self._inboxes: dict[Inbox, Wishes] = {}
+        """Who listens."""
         self._seen = time.monotonic()
 
     @property
@@ -66,7 +76,7 @@ class Followed:
     @property
     def is_looked_at(self) -> bool:
         """Whether somebody listens who would like to see the task being drawn."""
-        return not self.is_over and any(self._inboxes.values())
+        return not self.is_over and any(wishes.previews for wishes in self._inboxes.values())
 
     def tell(self, frame: Frame) -> None:
         """Passes a frame on, unless it is old. Of the previews only the newest is held."""
@@ -74,18 +84,23 @@ class Followed:
             if frame.plain:
                 self.held = deque((held.without_preview() for held in self.held), maxlen=HELD)
             self.held.append(frame)
-            for inbox, previews in self._inboxes.items():
-                inbox.put(frame if previews else frame.without_preview())
+            for inbox, wishes in self._inboxes.items():
+                if frame.sequence > wishes.heard:
+                    inbox.put(frame if wishes.previews else frame.without_preview())
 
     def join(self, inbox: Inbox, *, last_sequence: int | None, previews: bool = True) -> None:
         """Tells the inbox the current state, or what it has missed since `last_sequence`; then what comes."""
-        missed = []
+        missed, heard = [], 0
+        state = self.held[-1]
         if last_sequence is not None:
             inbox.take_back(self.task_id)
             missed = [frame for frame in self.held if frame.sequence > last_sequence]
-        for frame in missed or [self.held[-1]]:
+            if is_same_state(state.sequence, last_sequence) and not state.terminal:
+                heard = last_sequence
+                state = state.numbered(heard)
+        for frame in missed or [state]:
             inbox.put(frame if previews else frame.without_preview())
-        self._inboxes[inbox] = previews
+        self._inboxes[inbox] = Wishes(previews=previews, heard=heard)
         if self.is_looked_at:
             self._on_onlooker(self.task_id)
 

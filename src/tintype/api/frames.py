@@ -32,6 +32,12 @@ class Frame(NamedTuple):
     def without_preview(self) -> "Frame":
         return self.plain or self
 
+    def numbered(self, sequence: int) -> "Frame":
+        """The same, told again under the number of what the listener has heard of this state already."""
+        text = _text(msgspec.json.decode(self.text) | {"seq": sequence})
+        plain = self.plain.numbered(sequence) if self.plain else None
+        return self._replace(text=text, sequence=sequence, plain=plain)
+
 
 def _text(content: dict[str, Any]) -> str:
     return msgspec.json.encode(content).decode()

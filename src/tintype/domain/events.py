@@ -12,6 +12,11 @@ ROOM = 1000
 """Sequence numbers between two stored changes of a task, for events that are told but not stored."""
 
 
+def is_same_state(one: int, other: int) -> bool:
+    """Whether two sequence numbers are of events of the same stored state of a task."""
+    return one // ROOM == other // ROOM
+
+
 class TaskEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One frame of a task's story, as the WebSocket will tell it."""
 
