@@ -243,6 +243,13 @@ files = Table(
     CheckConstraint("role IN ('input', 'output', 'upload')", name="role"),
     CheckConstraint("role <> 'output' OR task_id IS NOT NULL", name="output"),
     CheckConstraint("size >= 0", name="size"),
+    Index(
+        "ix_files_uploads",
+        "project_id",
+        "size",
+        sqlite_where=text(IS_UPLOAD),
+        postgresql_where=text(IS_UPLOAD),
+    ),
 )
 
 folders = Table(
