@@ -41,9 +41,7 @@ def stern_server(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Path
         yield server
 
 
-@pytest.mark.parametrize(
-    ("callback_url", "note"), [("", ""), (SENTENCE, f"\n{NOTE}")], ids=["none", "sentence"]
-)
+@pytest.mark.parametrize(("callback_url", "note"), [("", ""), (SENTENCE, NOTE)], ids=["none", "a sentence"])
 def test_check_91_a_moderated_picture_fails_for_free_and_is_not_kept(
     stern_server: Server, callback_url: str, note: str
 ) -> None:
