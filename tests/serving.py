@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -178,13 +178,16 @@ class Server:
         return left
 
     def close(self) -> None:
-        """Ends the process if it still runs, and gives everything back."""
+        """Ends the process if it still runs, its engine even if it is frozen, and gives everything back."""
         self.client.close()
         self._http.close()
+        hosts = self.engine_hosts()
         if self.process.poll() is None:
-            self.engine_hosts()
             self.process.kill()
             self.process.wait(10)
+        for host in hosts:
+            with suppress(ProcessLookupError):
+                os.kill(host, signal.SIGKILL)
 
 
 def server_environment(data: Path, port: int, **settings: Any) -> dict[str, str]:
