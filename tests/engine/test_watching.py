@@ -1,6 +1,7 @@
 """Watched jobs are shown while they are drawn; others are not."""
 
 import io
+import itertools
 import threading
 from collections.abc import AsyncIterator, Callable
 
@@ -102,6 +103,45 @@ def test_a_job_is_shown_at_most_twice_a_second_and_only_while_it_is_watched(cloc
     assert len(engine.sketched) == 2.0 / PACE
     assert sum(isinstance(event, Progress) and event.preview is not None for event in said) == 4
     assert sum(isinstance(event, Progress) and event.preview is None for event in said) == 30
+
+
+def test_whoever_watches_again_and_again_is_shown_no_more_for_it(clock: Clock) -> None:
+    engine, said = Shown(), list[Event]()
+
+    with Previewing(engine, said.append) as previewing:
+        for number in range(20):
+            previewing.watch("a", 0)
+            previewing.watch("a", 60)
+            previewing.tell(step(number))
+            previewing._thread.submit(lambda: None).result()
+            clock.now += 0.1
+
+    assert len(engine.sketched) == 2.0 / PACE
+
+
+def test_two_previews_are_never_closer_than_their_pace_though_the_first_took_longer(clock: Clock) -> None:
+    engine, shown = Shown(), list[float]()
+    takes = iter([0.1, 0.0] * 20)
+
+    def draw() -> bytes:
+        clock.now += next(takes)
+        return b"preview"
+
+    def post(event: Event) -> None:
+        if isinstance(event, Progress) and event.preview:
+            shown.append(clock.now)
+
+    engine.draw = draw
+    with Previewing(engine, post) as previewing:
+        previewing.watch("a", 60)
+        for number in range(200):
+            previewing.tell(step(number))
+            previewing._thread.submit(lambda: None).result()
+            clock.now += 0.01
+
+    pauses = [later - earlier for earlier, later in itertools.pairwise(shown)]
+    assert len(pauses) >= 3
+    assert min(pauses) >= PACE
 
 
 def test_a_preview_tells_the_latest_step_again(clock: Clock) -> None:

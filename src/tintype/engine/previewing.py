@@ -15,7 +15,7 @@ from tintype.engine.log import log
 from tintype.engine.protocol import Event, Progress
 
 PACE = 0.5
-"""Seconds between two previews of a job."""
+"""Seconds between two previews of a job at least, however long they take and however often it is watched."""
 LONGEST_WATCH = 600.0
 REST = 4.0
 """After a preview, no other is made for so many times as long as it took: whatever a checkpoint's
@@ -56,7 +56,14 @@ class Previewing:
             known = self._watched.get(job_id) or _Watch(until=0.0)
             known.until = now + min(seconds, LONGEST_WATCH)
             self._watched[job_id] = known
-            self._watched = {key: watch for key, watch in self._watched.items() if watch.until > now}
+            # Whoever ends a watch and begins another is shown no more for it.
+            self._watched = {
+                key: watch for key, watch in self._watched.items() if max(watch.until, watch.due) > now
+            }
+
+    def settle(self) -> None:
+        """Waits until no preview is being made."""
+        self._thread.submit(lambda: None).result()
 
     def tell(self, progress: Progress) -> None:
         """Post it; if its job is watched and a preview is due, that comes with it or after it."""
@@ -95,6 +102,9 @@ class Previewing:
             with self._lock:
                 watch = self._watched.get(job_id)
                 if preview is not None and watch is not None and watch.latest is not None:
+                    watch.due = max(
+                        watch.due, time.monotonic() + PACE
+                    )  # one that took long is not hurried after
                     self._post(replace(watch.latest, preview=preview))
         except Exception:
             log("no preview", job=job_id, traceback=traceback.format_exc())
