@@ -1,5 +1,6 @@
 """Fixtures that every room's tests may use. A server starts when the first test asks for it."""
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,13 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from engine.checkpoints import write_checkpoint
 
     return write_checkpoint(tmp_path_factory.mktemp("weights") / "tiny")
+
+
+@pytest.fixture
+def sickness(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engine hosts that start from now on fall ill as prompts tell them to (`sickness/symptoms.py`)."""
+    folders = [str(Path(__file__).parent / "sickness"), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, folders)))
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@ import threading
 import pytest
 
 from tintype.engine.blank import BlankEngine
-from tintype.engine.engine import NO_MEMORY, UNEXPECTED, Denoised
-from tintype.engine.finishing import Finishing
+from tintype.engine.engine import Denoised
+from tintype.engine.finishing import Finishing, Unfinished
 from tintype.engine.protocol import Drawn, Event, Failed
 
 from .jobs import job
@@ -35,6 +35,10 @@ class FailingEngine(BlankEngine):
         raise self.error
 
 
+def unwanted(unfinished: Unfinished) -> None:
+    raise AssertionError(unfinished)
+
+
 def denoised(job_id: str) -> Denoised:
     return Denoised(job=job(id=job_id), latents=None, admitted=0.0)
 
@@ -42,7 +46,7 @@ def denoised(job_id: str) -> Denoised:
 def test_leaving_the_scope_finishes_every_picture() -> None:
     events: list[Event] = []
 
-    with Finishing(BlankEngine(), events.append) as finishing:
+    with Finishing(BlankEngine(), events.append, unwanted) as finishing:
         for job_id in "abc":
             finishing.take(denoised(job_id))
 
@@ -53,7 +57,7 @@ def test_a_job_dropped_while_its_picture_finishes_is_not_heard_of_again() -> Non
     events: list[Event] = []
     engine = SlowEngine()
 
-    with Finishing(engine, events.append) as finishing:
+    with Finishing(engine, events.append, unwanted) as finishing:
         for job_id in "abc":
             finishing.take(denoised(job_id))
         assert engine.finishing.wait(10)
@@ -65,28 +69,23 @@ def test_a_job_dropped_while_its_picture_finishes_is_not_heard_of_again() -> Non
 
 
 def test_a_finished_job_can_no_longer_be_dropped() -> None:
-    with Finishing(BlankEngine(), lambda _: None) as finishing:
+    with Finishing(BlankEngine(), lambda _: None, unwanted) as finishing:
         finishing.take(denoised("a"))
 
     assert not finishing.drop("a")
 
 
-@pytest.mark.parametrize(
-    ("error", "reason"),
-    [
-        (RuntimeError("no file /srv/weights/secret"), UNEXPECTED),
-        (MemoryError("no room for this picture"), NO_MEMORY),
-    ],
-)
-def test_a_picture_that_cannot_be_finished_fails_its_job(
-    capsys: pytest.CaptureFixture[str], error: Exception, reason: str
+def test_a_picture_that_cannot_be_finished_is_left_to_the_stepping_thread(
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    events: list[Event] = []
+    events, left = list[Event](), list[Unfinished]()
+    error = RuntimeError("no file /srv/weights/secret")
 
-    with Finishing(FailingEngine(error), events.append) as finishing:
+    with Finishing(FailingEngine(error), events.append, left.append) as finishing:
         finishing.take(denoised("a"))
 
-    assert events == [Failed(id="a", reason=reason)]
-    logged = capsys.readouterr().err
-    assert "picture not finished" in logged
-    assert str(error) in logged
+    assert [(unfinished.denoised.job.id, unfinished.error) for unfinished in left] == [("a", error)]
+    assert events == []
+    assert finishing.release("a")
+    assert not finishing.release("a")
+    assert str(error) in capsys.readouterr().err

@@ -9,7 +9,7 @@ import torch
 
 from tintype.engine.engine import BadJob
 from tintype.engine.flux2.engine import Flux2Engine
-from tintype.engine.protocol import Drawn, Failed
+from tintype.engine.protocol import Drawn, Failed, Progress
 
 from .drawing import EngineOf, draw, pixels
 from .jobs import job
@@ -37,15 +37,25 @@ def test_a_job_that_cannot_be_drawn_is_refused_with_a_reason(
     assert engine.idle
 
 
-def test_a_job_whose_numbers_overflow_fails_alone(engine: Flux2Engine) -> None:
-    overflowing, fine = job(guidance=1e38), job()
+def test_a_job_whose_numbers_overflow_fails_alone_and_at_once(engine: Flux2Engine) -> None:
+    overflowing, fine = job(guidance=1e38, steps=6), job(steps=6)
 
     outcome = draw(engine, overflowing, fine)
 
-    failed = outcome.pictures[overflowing.id]
-    assert isinstance(failed, Failed)
-    assert "not numbers" in failed.reason
-    assert isinstance(outcome.pictures[fine.id], Drawn)
+    (failed,) = (event for event in outcome.events if isinstance(event, Failed))
+    assert (failed.id, failed.reason) == (overflowing.id, "The model produced values that are not numbers")
+    steps = [event.id for event in outcome.events if isinstance(event, Progress)]
+    assert steps.count(overflowing.id) < 6 == steps.count(fine.id)
+    apart = pixels(outcome.pictures[fine.id]) - pixels(draw(engine, fine).pictures[fine.id])
+    assert abs(apart).max() <= 1
+
+
+def test_a_picture_without_numbers_fails_instead_of_being_black(engine: Flux2Engine) -> None:
+    with torch.inference_mode():
+        engine._checkpoint.decoder._vae.decoder.conv_out.bias[1] = float("nan")
+
+    with pytest.raises(BadJob, match="values that are not numbers"):
+        draw(engine, job())
 
 
 def test_a_job_that_breaks_its_batch_fails_alone(engine: Flux2Engine) -> None:
@@ -116,3 +126,16 @@ def test_a_job_too_large_for_memory_fails_alone_and_steps_do_not_shrink_to_nothi
     assert engine._max_tokens > 0
     transformer.rows = 2
     assert isinstance(draw(engine, job()).pictures.popitem()[1], Drawn)
+
+
+def test_a_job_too_large_for_memory_is_tried_again_when_nothing_else_needs_any(engine: Flux2Engine) -> None:
+    transformer = small(engine, rows=1)
+    engine.make_room = lambda: setattr(transformer, "rows", 2)
+    asked = job(guidance=4.0, steps=3)
+
+    outcome = draw(engine, asked)
+
+    assert transformer.tried == [2, 2, 2, 2]
+    assert not any(isinstance(event, Failed) for event in outcome.events)
+    again = draw(engine, asked)
+    assert (pixels(outcome.pictures[asked.id]) == pixels(again.pictures[asked.id])).all()

@@ -7,10 +7,11 @@ Imports no tensor library.
 """
 
 import functools
+import gc
 import io
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import tintype
@@ -36,6 +37,7 @@ class BlankEngine:
         self._waiting: dict[str, Denoised] = {}
         self._stepped: Job | None = None
         self._versions = {"tintype": tintype.__version__}
+        self.make_room: Callable[[], None] = lambda: None
 
     def ready(self) -> Ready:
         return Ready(checkpoint=NAME, device="none", places=self._places, versions=self._versions, edits=True)
@@ -108,6 +110,12 @@ class BlankEngine:
             height=job.height,
             elapsed=time.monotonic() - denoised.admitted,
         )
+
+    def free_memory(self) -> None:
+        gc.collect()
+
+    def device_memory(self) -> int:
+        return 0
 
 
 @functools.lru_cache(maxsize=64)

@@ -18,6 +18,8 @@ SEEDS = range(2**32)
 LONGEST_SCHEDULE = 1000
 NO_MEMORY = "The job needs more memory than there is"
 UNEXPECTED = "The engine failed while drawing; the log says why."
+_OUT_OF_MEMORY = ("can't allocate memory", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
+NO_NUMBERS = "The model produced values that are not numbers"
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,11 @@ class Engine(Protocol):
     """Draws any number of jobs, a step at a time.
 
     `admit`, `step`, `sketch`, `drop` and `is_prepared` belong to one thread; `prepare` and `finish` may run
-    beside it.
+    beside it. `free_memory` belongs to the first, and is called while nothing runs beside it.
     """
+
+    make_room: Callable[[], None]
+    """Called by `step` when memory does not suffice for a job alone: lets what runs beside the steps end."""
 
     def ready(self) -> Ready:
         """What there is to know about an engine that has loaded."""
@@ -98,6 +103,14 @@ class Engine(Protocol):
 
         Until then, or until `drop`, the job counts as being in memory.
         """
+        ...
+
+    def free_memory(self) -> None:
+        """Give back whatever is not needed now."""
+        ...
+
+    def device_memory(self) -> int:
+        """Bytes of the device's own memory that are held; 0 if it has none."""
         ...
 
 
@@ -165,5 +178,14 @@ def is_out_of_memory(error: Exception) -> bool:
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"  # of the tensor library, which is not imported here
-        or "can't allocate memory" in str(error)
+        or any(mark in str(error) for mark in _OUT_OF_MEMORY)
     )
+
+
+def is_device_lost(error: Exception) -> bool:
+    """Whether the device takes no more work from this process, whichever job it is for.
+
+    An illegal access, a failed assertion and their like never go away in the process that has met them:
+    https://docs.nvidia.com/cuda/cuda-runtime-api/group__CUDART__TYPES.html.
+    """
+    return type(error).__name__ == "AcceleratorError" and not is_out_of_memory(error)

@@ -57,6 +57,7 @@ class Models:
 
         Raises `TooLargeForBudget`.
         """
+        self.make_room: Callable[[], None] = lambda: None
         self._weights = weights
         self._engines: dict[Source, Engine] = {}
         self._loader = loader
@@ -163,6 +164,13 @@ class Models:
     def finish(self, denoised: Denoised) -> Drawn | Failed | Refused:
         return self._engines[denoised.job.source].finish(denoised)
 
+    def free_memory(self) -> None:
+        for engine in self._engines.values():
+            engine.free_memory()
+
+    def device_memory(self) -> int:
+        return max(engine.device_memory() for engine in self._engines.values())
+
     def _weight(self, source: Source) -> float:
         """Of all who wait for it, each counted once."""
         shares = {job.share: job.weight for job in self._jobs.values() if job.source == source}
@@ -235,6 +243,7 @@ class Models:
         if not self._shelf.fits_alone(source, size):
             self._loader.unload(source, self._engines.get(source.base))
             raise self._too_large(source, size)
+        engine.make_room = lambda: self.make_room()
         self._engines[source] = engine
         self._sizes[source] = size
         self._shelf.put(source, size, now=time.monotonic())

@@ -9,13 +9,14 @@ from typing import BinaryIO, NoReturn
 
 import msgspec
 
+from tintype.engine.finishing import Unfinished
 from tintype.engine.frames import decode_command, frame, read_frame
 from tintype.engine.loading import Ended, News
 from tintype.engine.log import log
 from tintype.engine.preparing import Prepared
 from tintype.engine.protocol import Command, Event, Failed
 
-Inner = Prepared | News | Ended
+Inner = Prepared | Unfinished | News | Ended
 """What the host says to itself."""
 
 
@@ -31,6 +32,10 @@ class Inbox:
 
     def start(self, post: Callable[[Event], None]) -> None:
         threading.Thread(target=self._read, args=(post,), name="reader", daemon=True).start()
+
+    @property
+    def is_empty(self) -> bool:
+        return self._commands.empty()
 
     def put(self, message: Inner) -> None:
         self._commands.put(message)

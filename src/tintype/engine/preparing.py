@@ -14,7 +14,8 @@ from tintype.engine.protocol import Job
 
 @dataclass(frozen=True)
 class Prepared:
-    """A job, now without its pictures, and what they have become, or why they cannot be used."""
+    """A job, now without its pictures, and what they have become; or still with them, and why they cannot
+    be used."""
 
     job: Job
     references: References | Exception
@@ -35,6 +36,7 @@ class Preparing:
         self._pictures = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pictures")
 
     def __enter__(self) -> "Preparing":
+        self.settle()  # its threads must be there before memory gets scarce
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -61,14 +63,19 @@ class Preparing:
         self._wanted.discard(job_id)
         return wanted
 
+    def settle(self) -> None:
+        """Waits until nothing is being prepared."""
+        for thread in (self._prompts, self._pictures):
+            thread.submit(lambda: None).result()
+
     def _prepare(self, job: Job) -> None:
         if job.id not in self._wanted:
             return
-        references: References | Exception
         try:
             references = self._engine.prepare(job)
         except Exception as error:
             if not isinstance(error, BadJob):
                 log("job not prepared", job=job.id, traceback=traceback.format_exc())
-            references = error
+            self._put(Prepared(job=job, references=error.with_traceback(None)))
+            return
         self._put(Prepared(job=replace(job, images=()), references=references))

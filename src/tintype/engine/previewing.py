@@ -45,6 +45,7 @@ class Previewing:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="previewing")
 
     def __enter__(self) -> "Previewing":
+        self.settle()  # its thread must be there before memory gets scarce
         return self
 
     def __exit__(self, *_: object) -> None:

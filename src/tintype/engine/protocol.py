@@ -224,5 +224,14 @@ class Shelved(_Message, frozen=True, tag="shelved"):
     """Why it could not be loaded, for operators."""
 
 
-Event = Ready | Broken | Started | Progress | Drawn | Failed | Refused | Dropped | Shelved
+class Memory(_Message, frozen=True, tag="memory"):
+    """What the host holds, in bytes; told at most once a second while it works."""
+
+    main: int
+    """Of main memory: its resident set."""
+    device: int
+    """Of the device's own memory, what is held in reserve included; 0 where it has none."""
+
+
+Event = Ready | Broken | Started | Progress | Drawn | Failed | Refused | Dropped | Shelved | Memory
 JobEvent = Started | Progress | Drawn | Failed | Refused | Dropped

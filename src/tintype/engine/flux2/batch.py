@@ -50,6 +50,8 @@ class Run:
     reference_tokens: Tensor | None = None
     """(tokens, channels), float32: of all its reference pictures."""
     step: int = 0
+    finite: bool = True
+    """Whether its latents are numbers, after the step."""
     admitted: float = field(default_factory=time.monotonic)
     started: float | None = None
 
@@ -130,9 +132,10 @@ class Batch:
         velocity = self._velocity(transformer, sigmas[:, 0])
         stepped = Stepped(runs=self.runs, latents=self._latents, sigmas=sigmas[:, 0], velocity=velocity)
         self._latents = self._latents + (sigmas[:, 1] - sigmas[:, 0]).view(-1, 1, 1) * velocity
-        if device.type == "cuda":
-            torch.cuda.current_stream(device).synchronize()  # a step that is reported is done
-        for run in self.runs:
+        finite = torch.isfinite(self._latents).flatten(1).all(dim=1).tolist()
+        # To ask is to wait for the device: a step that is reported is done.
+        for run, is_finite in zip(self.runs, finite, strict=True):
+            run.finite = is_finite
             run.step += 1
         return stepped
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from tintype.engine.engine import NO_NUMBERS, BadJob
 from tintype.engine.flux2.canvas import Canvas
 from tintype.engine.flux2.latents import token_grid, unpatchify
 from tintype.engine.images.encode import Pixels
@@ -30,9 +31,12 @@ class Decoder:
     def decode(self, tokens: Tensor, canvas: Canvas) -> Pixels:
         """(tokens, channels) float32 → (height, width, 3) of the whole canvas.
 
-        Rounds to the nearest of 256 levels, as the stock pipeline does.
+        Rounds to the nearest of 256 levels, as the stock pipeline does. Raises `BadJob` if there are none.
         """
-        return self._levels(self._picture(self._latents(tokens, canvas)))
+        picture = self._picture(self._latents(tokens, canvas))
+        if not torch.isfinite(picture).all():  # they would become black
+            raise BadJob(NO_NUMBERS)
+        return self._levels(picture)
 
     @torch.inference_mode()
     def preview(self, tokens: Tensor, canvas: Canvas, longest: int) -> Pixels:

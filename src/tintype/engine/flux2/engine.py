@@ -15,11 +15,13 @@ import numpy as np
 import torch
 
 from tintype.engine.engine import (
+    NO_NUMBERS,
     NO_REFERENCES,
     BadJob,
     Denoised,
     References,
     check,
+    is_device_lost,
     is_out_of_memory,
     reason_of,
 )
@@ -29,7 +31,14 @@ from tintype.engine.flux2.beside import Beside
 from tintype.engine.flux2.checkpoint import Checkpoint
 from tintype.engine.flux2.latents import noise
 from tintype.engine.flux2.layout import Layout, image_positions, text_positions
-from tintype.engine.flux2.memory import UNBOUNDED, TooLarge, TooLargeEver, free_memory, in_halves
+from tintype.engine.flux2.memory import (
+    UNBOUNDED,
+    TooLarge,
+    TooLargeEver,
+    free_memory,
+    in_halves,
+    reserved_memory,
+)
 from tintype.engine.flux2.positions import RememberedPositions
 from tintype.engine.flux2.references import Reference
 from tintype.engine.flux2.schedule import Schedule
@@ -69,6 +78,7 @@ class Flux2Engine:
         self._max_tokens = max_tokens
         self._versions = dict(versions)
         self._screening = screening
+        self.make_room: Callable[[], None] = lambda: None
         self._runs: dict[str, Run] = {}
         self._needs = checkpoint.needs
         self._admission = Admission(memory, largest_step=self._needs.step(max_tokens))
@@ -186,8 +196,6 @@ class Flux2Engine:
     @torch.inference_mode()
     def _finish(self, denoised: Denoised) -> Drawn | Failed | Refused:
         job, canvases = denoised.job, self._checkpoint.canvases
-        if not torch.isfinite(denoised.latents).all():
-            return Failed(id=job.id, reason="The model produced values that are not numbers")
         canvas = canvases.choose(job.width, job.height)
         picture = self._checkpoint.decoder.decode(denoised.latents, canvas)
         picture = canvases.fit(picture, job.width, job.height)
@@ -207,6 +215,15 @@ class Flux2Engine:
             height=job.height,
             elapsed=time.monotonic() - denoised.admitted,
         )
+
+    def free_memory(self) -> None:
+        self._checkpoint.text.forget()
+        self._checkpoint.references.forget()
+        self._positions.cache_clear()
+        free_memory(self._checkpoint.device)
+
+    def device_memory(self) -> int:
+        return reserved_memory(self._checkpoint.device)
 
     @torch.inference_mode()
     def _preview(self, stepped: Stepped, run: Run) -> bytes | None:
@@ -235,12 +252,27 @@ class Flux2Engine:
         while self._finished:
             self._admission.finish(self._finished.popleft())
         for job_id in self._admission.admit():
+            take_part = partial(self._take_part, self._waiting.pop(job_id))
             try:
-                self._take_part(self._waiting.pop(job_id))
+                self._with_room(take_part)
             except Exception as error:
                 log("job not let in", job=job_id, error=repr(error))
                 self._admission.leave(job_id)
                 self._shut_out[job_id] = TooLarge() if is_out_of_memory(error) else error
+
+    def _with_room(self, work: Callable[[], None]) -> None:
+        """Done once more, with nothing beside it, if memory does not suffice."""
+        try:
+            work()
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            self._make_room()
+            work()
+
+    def _make_room(self) -> None:
+        self.make_room()
+        free_memory(self._checkpoint.device)
 
     def _take_part(self, waiting: Waiting) -> None:
         job = waiting.job
@@ -293,8 +325,11 @@ class Flux2Engine:
         too_large = isinstance(problem, TooLarge)
         if too_large:
             self._use_less(runs)
+        if len(runs) == 1 and too_large:
+            self._make_room()
+            problem = self._attempt(runs)
         if len(runs) == 1:
-            return {runs[0].job.id: problem}
+            return {runs[0].job.id: problem} if problem else {}
         parts = in_halves(runs) if too_large else [[run] for run in runs]
         return {job_id: reason for part in parts for job_id, reason in self._forward(part).items()}
 
@@ -304,6 +339,8 @@ class Flux2Engine:
             self._stepped.append(self._batch(runs).step(self._checkpoint.transformer))
         except Exception as error:
             log("step failed", jobs=[run.job.id for run in runs], error=repr(error))
+            if is_device_lost(error):
+                raise
             return TooLarge() if is_out_of_memory(error) else error.with_traceback(None)
         return None
 
@@ -337,10 +374,11 @@ class Flux2Engine:
         now = time.monotonic()
         for run in runs:
             job = run.job
-            if job.id in failed:
+            if job.id in failed or not run.finite:
                 self._leave(job.id)
                 self._admission.leave(job.id)
-                events.append(Failed(id=job.id, reason=reason_of(failed[job.id])))
+                reason = reason_of(failed[job.id]) if job.id in failed else NO_NUMBERS
+                events.append(Failed(id=job.id, reason=reason))
                 continue
             elapsed = now - (run.started or now)
             events.append(Progress(id=job.id, step=run.step, steps=job.steps, elapsed=elapsed))

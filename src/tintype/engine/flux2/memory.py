@@ -43,6 +43,13 @@ def free_memory(device: torch.device) -> None:
         torch.cuda.empty_cache()
 
 
+def reserved_memory(device: torch.device) -> int:
+    """Bytes of the device's own memory that the allocator holds; 0 if it has none of its own."""
+    if device.type == "cuda":
+        return torch.cuda.memory_reserved(device)
+    return torch.mps.driver_allocated_memory() if device.type == "mps" else 0
+
+
 def budget_of(device: torch.device, *, beside: int) -> int:
     """Bytes for jobs on a device that holds the weights already, where `beside` is kept for other things.
 

@@ -59,6 +59,10 @@ class ReferenceEncoder:
                 references.append(self._remembered.get(digest, partial(self._encode, file)))
         return references
 
+    def forget(self) -> None:
+        """What could be computed again."""
+        self._remembered.forget()
+
     @torch.inference_mode()
     def _encode(self, file: bytes) -> Reference:
         picture = prepared(read_picture(file), self._canvases)

@@ -43,6 +43,12 @@ class Remembered(Generic[Value]):
                 _, oldest = self._values.popitem(last=False)
                 self.bytes -= oldest.nbytes
 
+    def forget(self) -> None:
+        """All of them."""
+        with self._lock:
+            self._values.clear()
+            self.bytes = 0
+
     def get(self, name: str, compute: Callable[[], Value]) -> Value:
         """The value of that name, computed if it is not known."""
         value = self.known(name)

@@ -48,6 +48,10 @@ class TextEncoder:
         """The prompt's embedding, if it needs no work."""
         return self._remembered.known(prompt[:LONGEST_READ]) if prompt else self.empty
 
+    def forget(self) -> None:
+        """What could be computed again."""
+        self._remembered.forget()
+
     @torch.inference_mode()
     def _encode(self, prompt: str) -> Tensor:
         inputs = self._tokenize(prompt)
