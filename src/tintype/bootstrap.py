@@ -44,6 +44,7 @@ from tintype.worker import EngineHost, Worker
 from tintype.worker.alongside import alongside
 from tintype.worker.moderating import Moderating
 from tintype.worker.preparing import Preparing
+from tintype.worker.recycling import MemoryLimits
 
 ACCOUNT = "default"
 FIRST_PROJECT = "first"
@@ -177,6 +178,11 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
+def memory_limits(settings: Settings) -> MemoryLimits:
+    """From which memory on an engine host is replaced."""
+    return MemoryLimits(main=settings.recycle_memory_mb * MIB, device=settings.recycle_device_memory_mb * MIB)
+
+
 def moderating_of(settings: Settings) -> Moderating:
     """The gates, with the operator's terms, levels and policy. Raises BadTerms."""
     own_terms, own_levels = (
@@ -203,7 +209,11 @@ async def serve(settings: Settings, *, welcome: Callable[[Welcome], None]) -> No
         ):
             first = await first_project(service, settings)
             worker = Worker(
-                engines=[EngineHost(start=engine_starter(settings, service.catalogue))],
+                engines=[
+                    EngineHost(
+                        start=engine_starter(settings, service.catalogue), limits=memory_limits(settings)
+                    )
+                ],
                 moderating=moderating,
                 preparing=Preparing(
                     database=service.database,

@@ -96,6 +96,13 @@ class Settings:
         "Seconds that a model waits for room beside one in use, before that one draws nothing new until the "
         "other has had its turn.",
     )
+    recycle_memory_mb: int = _knob(
+        0,
+        "MiB of main memory from which on an engine host is replaced once its tasks have ended; 0: none.",
+    )
+    recycle_device_memory_mb: int = _knob(
+        0, "The same for the device's own memory, what is held in reserve included; 0: none."
+    )
     catalogue: Path = _knob(HERE / "models", "Folder of the model pages (*.toml).")
 
     moderation: str = _knob(
@@ -190,7 +197,13 @@ def _check(settings: Settings) -> None:
         raise BadSetting(name=f"{PREFIX}MODERATION", problem=problem) from problem
     demand("threads", holds=settings.threads >= 0, problem="must not be negative")
     demand("places", holds=settings.places >= 0, problem="must not be negative")
-    for name in ("memory_mb", "step_tokens", "prompt_cache_mb"):
+    for name in (
+        "memory_mb",
+        "step_tokens",
+        "prompt_cache_mb",
+        "recycle_memory_mb",
+        "recycle_device_memory_mb",
+    ):
         demand(name, holds=getattr(settings, name) >= 0, problem="must not be negative")
     demand("model_memory", holds=settings.model_memory >= 0, problem="must not be negative")
     demand("model_patience", holds=settings.model_patience >= 0, problem="must not be negative")

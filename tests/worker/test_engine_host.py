@@ -6,6 +6,7 @@ import pytest
 
 from tintype.domain.errors import BadCheckpoint
 from tintype.domain.lifecycle import Status
+from tintype.engine.protocol import Drawn, Job
 from worker.workshop import Hosts, Workshop, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
@@ -58,22 +59,42 @@ async def test_a_poison_task_ends_as_a_failure_after_three_lost_attempts(worksho
     assert await workshop.charges() == {}
 
 
-async def test_a_poison_task_does_not_take_its_neighbours_with_it(workshop: Workshop) -> None:
+async def test_poison_tasks_do_not_take_their_neighbours_with_them(
+    workshop: Workshop, sickness: None
+) -> None:
+    seeds = iter(range(6))
+    poison, neighbours = [], []
+    for end in ("segmentation fault", "abort"):
+        poison.append(await workshop.run(prompt=end))
+        neighbours += [await workshop.run(seed=next(seeds)) for _ in range(3)]
+
+    async with workshop.working():
+        ended = [await workshop.ends(task) for task in poison]
+        succeeded = [(await workshop.ends(task)).succeeded for task in neighbours]
+
+    assert all(succeeded)
+    assert [(task.exit_code, task.lost_attempts) for task in ended] == [(1, 3), (1, 3)]
+    assert await workshop.charges() == {task.id: 1 for task in neighbours}
+
+
+async def test_a_last_chance_has_the_engine_to_itself(workshop: Workshop) -> None:
     hosts = Hosts(frozen=True)
-    poison, *neighbours = [await workshop.run(seed=seed) for seed in range(4)]
-    async with workshop.working(hosts):
-        for attempt in (1, 2):
-            for task in (poison, *neighbours):
-                await workshop.until(task, held_in(attempt))
+    async with workshop.working(hosts) as worker:
+        (engine,) = worker._engines
+        suspect = await workshop.run()
+        for number in (1, 2):
+            await until(lambda number=number: (hosts.started, hosts.jobs()) == (number, [suspect.id]))
+            assert engine.free_places > 0
             hosts.kill()
+        await until(lambda: (hosts.started, hosts.jobs()) == (3, [suspect.id]))
 
-        await workshop.until(poison, held_in(3))
-        await asyncio.sleep(0.2)
-        hosts.frozen = False
-        hosts.kill()  # the poison's last chance comes first, and alone
+        assert engine.free_places == 0
+        others = [await workshop.run(seed=seed) for seed in range(2)]
+        hosts.thaw()
 
-        assert (await workshop.ends(poison)).exit_code == 1
-        assert all([(await workshop.ends(task)).succeeded for task in neighbours])
+        assert all([(await workshop.ends(task)).succeeded for task in (suspect, *others)])
+    drawn = next(place for place, word in enumerate(hosts.wire) if isinstance(word, Drawn))
+    assert [word.id for word in hosts.wire[:drawn] if isinstance(word, Job)] == [f"{suspect.id}.3"]
 
 
 def held_in(attempt: int):  # type: ignore[no-untyped-def]

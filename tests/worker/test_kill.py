@@ -10,7 +10,7 @@ from tintype.domain.errors import LeaseLost
 from tintype.domain.lifecycle import Status
 from tintype.domain.priority import Turns
 from tintype.domain.task import Lease, TaskName
-from tintype.engine.protocol import Drawn, Dropped, Progress
+from tintype.engine.protocol import Drawn, Drop, Dropped, Progress
 from tintype.service import now
 from tintype.storage import tasks
 from tintype.storage.objects import Objects
@@ -54,13 +54,16 @@ async def kill_in_silence(workshop: Workshop, task_id: int) -> None:
 
 async def test_a_killed_task_leaves_the_engine_within_one_step(workshop: Workshop, slow: str) -> None:
     hosts = Hosts(slow)
-    task = await workshop.run(width=512, height=512, steps=50)
+    task = await workshop.run(width=1024, height=1024, steps=50)
     async with workshop.working(hosts):
-        await until(lambda: any(isinstance(said, Progress) for said in hosts.said))
+        await until(lambda: steps_of(hosts) > 0)
+        await hosts.freeze()  # in the middle of a step: it ends as soon as the host may go on
+        steps_before = steps_of(hosts)
 
         killed = await workshop.kill(task)
-        steps_before = steps_of(hosts)
-        await until(lambda: any(isinstance(said, Dropped) for said in hosts.said))
+        await until(lambda: any(isinstance(word, Drop) for word in hosts.wire))
+        hosts.thaw()
+        await until(lambda: any(isinstance(word, Dropped) for word in hosts.wire))
 
         assert killed.status is Status.CANCEL
         assert steps_of(hosts) - steps_before <= 1

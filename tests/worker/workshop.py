@@ -1,15 +1,19 @@
 """A database, a bus, a folder of pictures and workers on them: what stands behind the wire."""
 
 import asyncio
+import fcntl
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+import sys
+import termios
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 import msgspec
+import psutil
 from sqlalchemy import select
 
 import tintype
@@ -21,7 +25,7 @@ from tintype.domain.project import Auth
 from tintype.domain.task import NewTask, Task, TaskName
 from tintype.domain.tokens import new_token
 from tintype.engine.process import HostProcess, start_host
-from tintype.engine.protocol import Event
+from tintype.engine.protocol import Command, Event, Job
 from tintype.outbound import Outbound, open_outbound
 from tintype.service import Service, now
 from tintype.settings import Settings
@@ -32,6 +36,7 @@ from tintype.storage.tables import ledger
 from tintype.storage.vault import open_vault
 from tintype.worker import EngineHost, Worker
 from tintype.worker.preparing import Preparing
+from tintype.worker.recycling import NO_LIMITS, MemoryLimits
 
 MODEL = "black-forest-labs/flux-2-flex-t2i"
 
@@ -143,10 +148,17 @@ class Workshop:
     # Working
 
     def worker(
-        self, hosts: "Hosts | None" = None, *, longest_silence: float = 900.0, **options: Any
+        self,
+        hosts: "Hosts | None" = None,
+        *,
+        longest_silence: float = 900.0,
+        limits: MemoryLimits = NO_LIMITS,
+        **options: Any,
     ) -> Worker:
         """A worker that is yet to run, with one engine."""
-        engine = EngineHost(start=hosts or Hosts(), first_pause=0.05, longest_silence=longest_silence)
+        engine = EngineHost(
+            start=hosts or Hosts(), first_pause=0.05, longest_silence=longest_silence, limits=limits
+        )
         return Worker(
             database=self.database,
             bus=self.bus,
@@ -182,6 +194,8 @@ class Hosts:
         self.started = 0
         self.said: list[Event] = []
         """What every host said, in order."""
+        self.wire: list[Command | Event] = []
+        """What the newest host said and was told, in order."""
         self.frozen = frozen
         self._start = partial(start_host, weights=weights, on_log=lambda line: None, **options)
         self._pid = 0
@@ -194,8 +208,10 @@ class Hosts:
     @asynccontextmanager
     async def __call__(self) -> AsyncIterator[HostProcess]:
         async with self._start() as host:
-            self.started, self._pid = self.started + 1, host.pid
+            self.started, self._pid, self._host = self.started + 1, host.pid, host
             host.events = partial(self._overhear, host.events)  # type: ignore[method-assign]
+            host.send = partial(self._overhear_telling, host.send)  # type: ignore[method-assign]
+            self.wire = []
             if self.frozen:
                 self.signal(signal.SIGSTOP)
             try:
@@ -216,10 +232,35 @@ class Hosts:
             with suppress(ProcessLookupError):
                 os.kill(self._pid, number)
 
+    async def freeze(self) -> None:
+        """The newest host stands still, and all that it has said is heard."""
+        self.frozen = True
+        self.signal(signal.SIGSTOP)
+        await until(lambda: psutil.Process(self._pid).status() == psutil.STATUS_STOPPED)
+        await until(lambda: not unheard(self._host))
+
+    def jobs(self) -> list[int]:
+        """The tasks that the newest host was given, in order."""
+        return [int(word.id.split(".")[0]) for word in self.wire if isinstance(word, Job)]
+
+    async def _overhear_telling(
+        self, send: Callable[[Command], Coroutine[Any, Any, None]], command: Command
+    ) -> None:
+        await send(command)
+        self.wire.append(command)
+
     async def _overhear(self, events: Callable[[], AsyncIterator[Event]]) -> AsyncIterator[Event]:
         async for event in events():
             self.said.append(event)
+            self.wire.append(event)
             yield event
+
+
+def unheard(host: HostProcess) -> int:
+    """Bytes that the host has written and nobody has read."""
+    transport = host._process._transport.get_pipe_transport(1)  # type: ignore[attr-defined]
+    in_pipe = fcntl.ioctl(transport.get_extra_info("pipe"), termios.FIONREAD, bytes(4))
+    return int.from_bytes(in_pipe, sys.byteorder) + len(host._stdout._buffer)  # type: ignore[attr-defined]
 
 
 async def until(condition: Callable[[], Any], *, within: float = 150) -> None:

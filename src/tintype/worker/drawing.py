@@ -2,9 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
-from typing import Any
 
 import structlog
 
@@ -13,12 +11,12 @@ from tintype.domain.errors import LeaseLost, UnknownModel
 from tintype.domain.lifecycle import LOST_ATTEMPTS_ALLOWED, STAGES, Status
 from tintype.domain.source import Source
 from tintype.domain.task import Lease, Outcome, Task
-from tintype.engine.protocol import Drawn, Failed, Progress, Refused, Started
+from tintype.engine.protocol import Drawn, Failed, Job, Progress, Refused, Started
 from tintype.moderation.refusal import Refusal
 from tintype.service import now
 from tintype.storage.objects import Objects
 from tintype.worker import pictures
-from tintype.worker.alongside import unless
+from tintype.worker.alongside import alongside, unless
 from tintype.worker.audience import Audience
 from tintype.worker.engine_host import EngineHost, Heard, Interruption
 from tintype.worker.fetches import Fetches
@@ -108,41 +106,45 @@ class Drawing:
     async def run(self) -> None:
         """Returns when nothing is left to do for this attempt. Raises LeaseLost if it was no longer ours."""
         try:
-            async with self._turn():
-                await self._story.reached(self._stages)
-                if self._heard.empty():
-                    await self._begin()
-                await self._conclude(await self._follow())
+            await self._story.reached(self._stages)
+            job = await self._begin() if self._heard.empty() else None
+            async with alongside(*([self._admit(job)] if job else [])):
+                end = await self._follow()
+            await self._conclude(end)
         finally:
             await self.engine.drop(self._job_id)
 
-    async def _begin(self) -> None:
-        """Gives the engine its job, unless the task is refused, cannot be drawn or is interrupted: then that
-        is heard."""
+    async def _begin(self) -> Job | None:
+        """What the engine shall draw. None if the task is refused, cannot be drawn or is interrupted: then
+        that is heard."""
         try:
             source = self._source_of(self._task.model)
             prepared = await unless(self._interrupted, self._prepare())
         except UnknownModel:
             self._heard.put_nowait(Failed(id=self._job_id, reason=NO_MODEL))
-            return
+            return None
         except Unfit as unfit:
             self._heard.put_nowait(Failed(id=self._job_id, reason=str(unfit)))
-            return
+            return None
         except StoreUnavailable:
             self._heard.put_nowait(Interruption.RETURNED)
-            return
+            return None
         if prepared is None:
-            return
+            return None
         moment = now()
         if isinstance(prepared, Refusal):
             self._moves.append((Status.PREPROCESS_END, moment))
             self._heard.put_nowait(prepared)
-            return
+            return None
         self._moves += [(Status.PREPROCESS_END, moment), (Status.ASSIGN, moment)]
-        await self.show()
         screen = self._moderating.screen(prepared.inputs, self._policy)
-        job = pictures.job_of(self._task, prepared, screen=screen, source=source)
-        await self.engine.admit(job, self._heard.put_nowait)
+        return pictures.job_of(self._task, prepared, screen=screen, source=source)
+
+    async def _admit(self, job: Job) -> None:
+        """Gives the engine the job; the last chance, as its only one, so that no other ends with it."""
+        await self.show()
+        last = self._task.lost_attempts == LOST_ATTEMPTS_ALLOWED - 1
+        await self.engine.admit(job, self._heard.put_nowait, alone=last)
 
     async def _prepare(self) -> Prepared | Refusal:
         """What the engine needs, or why the prompt is refused. Raises Unfit and StoreUnavailable."""
@@ -158,11 +160,6 @@ class Drawing:
             await self.engine.wait_for_place()
             self._has_place = True
             return prepared
-
-    def _turn(self) -> AbstractAsyncContextManager[Any]:
-        """Last chances come one at a time, so that a task that kills engines ends without company."""
-        last = self._task.lost_attempts == LOST_ATTEMPTS_ALLOWED - 1
-        return self.engine.last_chance if last else nullcontext()
 
     async def _follow(self) -> End:
         """Records and tells the steps, until something ends the attempt."""

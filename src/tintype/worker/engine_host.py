@@ -1,6 +1,7 @@
 """One engine, kept alive: starts its host, hears what it says, and starts it again when it dies."""
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
@@ -12,7 +13,22 @@ from tintype.domain.errors import BadCheckpoint
 from tintype.domain.source import Source
 from tintype.engine.frames import FrameError
 from tintype.engine.process import HostDied, HostNotReady, HostProcess
-from tintype.engine.protocol import Drawn, Drop, Event, Failed, Job, Progress, Refused, Shelved, Started
+from tintype.engine.protocol import (
+    Drawn,
+    Drop,
+    Dropped,
+    Event,
+    Failed,
+    Job,
+    Memory,
+    Progress,
+    Refused,
+    Shelved,
+    Started,
+)
+from tintype.worker.alongside import alongside
+from tintype.worker.company import Company
+from tintype.worker.recycling import NO_LIMITS, MemoryLimits
 
 LONGEST_PAUSE = 30.0
 STEADY = 60.0
@@ -41,7 +57,8 @@ class EngineHost:
 
     A listener hears `Drawn`, `Failed`, `Refused` or an interruption last; once its job is dropped it hears
     nothing.
-    A host that has jobs and says nothing for `longest_silence` seconds hangs, and is killed.
+    A host that has jobs and says nothing for `longest_silence` seconds hangs, and is killed. One that holds
+    more memory than `limits` say is replaced as soon as its jobs have ended; new ones wait meanwhile.
     """
 
     def __init__(
@@ -50,10 +67,15 @@ class EngineHost:
         start: Callable[[], AbstractAsyncContextManager[HostProcess]],
         first_pause: float = 0.5,
         longest_silence: float = 900.0,
+        limits: MemoryLimits = NO_LIMITS,
     ) -> None:
         self._start = start
         self._first_pause = first_pause
         self._longest_silence = longest_silence
+        self._limits = limits
+        self._recycled = -math.inf
+        self._outgrown = asyncio.Event()
+        self._company = Company()
         self._host: HostProcess | None = None
         self._has_served = False
         self._taken = 0
@@ -61,9 +83,6 @@ class EngineHost:
         self._listeners: dict[str, Listener] = {}
         self._watchdog: asyncio.TimerHandle | None = None
         self._models: dict[Source, Shelved] = {}
-        self.last_chance = asyncio.Lock()
-        """Held while a task makes its last attempt, so that of two tasks that lost their engine again
-        and again only the guilty one ends."""
         self.on_free: Callable[[], None] = lambda: None
         """Called when there may be more free places than before."""
         self.on_models: Callable[[], None] = lambda: None
@@ -81,14 +100,16 @@ class EngineHost:
 
     @property
     def free_places(self) -> int:
-        """How many more tasks the engine wants now; 0 while there is no host."""
-        return max(0, self._host.ready.places - self._taken) if self._host else 0
+        """How many more tasks the engine wants now; 0 while there is no host, or none that takes jobs."""
+        if self._host is None or not self._company.is_open:
+            return 0
+        return max(0, self._host.ready.places - self._taken)
 
     @property
     def urgent_places(self) -> int:
         """How many tasks of high priority it takes beyond the free places: a quarter more than it wants, so
         that they need not wait for others' tasks to end."""
-        if not self._host:
+        if self._host is None or not self._company.is_open:
             return 0
         wanted = self._host.ready.places
         return max(0, min(wanted - self._taken, 0) + -(-wanted // 4))
@@ -124,8 +145,15 @@ class EngineHost:
                 place.set_result(None)
         self.on_free()
 
-    async def admit(self, job: Job, listener: Listener) -> None:
+    async def admit(self, job: Job, listener: Listener, *, alone: bool = False) -> None:
+        """Gives the host the job, in its turn: `alone`, when the host has no other, and then it gets none.
+
+        Returns when it has been given, or has been dropped before.
+        """
+        if not await self._company.enter(job.id, alone=alone):
+            return
         if self._host is None:
+            self._company.leave(job.id)
             listener(Interruption.RETURNED)
             return
         self._listeners[job.id] = listener
@@ -145,6 +173,7 @@ class EngineHost:
 
     async def drop(self, job_id: str) -> None:
         """The job leaves the engine before its next step. Idempotent."""
+        self._company.give_up(job_id)
         if self._listeners.pop(job_id, None) is None or self._host is None:
             return
         with suppress(HostDied):
@@ -158,28 +187,33 @@ class EngineHost:
             started = clock()
             try:
                 await self._live()
+                continue
             except BadCheckpoint as problem:
                 if not self._has_served:
                     raise
                 log.error("engine_broken", problem=str(problem), retry_after=pause)
             except (HostDied, HostNotReady, OSError) as problem:
                 log.error("engine_lost", problem=str(problem), retry_after=pause)
+            self._company.open()  # whoever waits, learns that there is no host
             if clock() - started > STEADY:
                 pause = self._first_pause
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _live(self) -> None:
-        """The life of one host."""
+        """The life of one host. Returns when it was replaced."""
         async with self._start() as host:
             self._host, self._has_served = host, True
             self._stands(Shelved(source=Source(), state="loaded", bytes=host.ready.bytes))
+            self._outgrown.clear()
+            self._company.open()
             log.info("engine_ready", checkpoint=host.ready.checkpoint, device=host.ready.device)
             self._offer_places()
             try:
-                async for event in host.events():
-                    self._hear(event)
-                    self._watch()
+                async with alongside(self._replace_when_outgrown(host)):
+                    async for event in host.events():
+                        self._hear(event)
+                        self._watch()
             finally:
                 self._watch(stop=True)
                 self._host = None
@@ -190,12 +224,22 @@ class EngineHost:
                     listener(Interruption.ENGINE_LOST)
                 self._offer_places()
 
+    async def _replace_when_outgrown(self, host: HostProcess) -> None:
+        await self._outgrown.wait()
+        self._company.close()
+        await self._company.until_empty()
+        self._recycled = asyncio.get_running_loop().time()
+        with suppress(HostDied):  # `_live` hears of it too
+            await host.stop()
+            self._watch()
+
     def _watch(self, *, stop: bool = False) -> None:
         """Starts to wait for the host's next word, if it owes one."""
         if self._watchdog:
             self._watchdog.cancel()
             self._watchdog = None
-        if self._listeners and self._host and not stop:
+        owes = not self._company.is_empty or self._outgrown.is_set()
+        if owes and self._host and not stop:
             loop = asyncio.get_running_loop()
             self._watchdog = loop.call_later(self._longest_silence, self._host.kill)
 
@@ -212,9 +256,21 @@ class EngineHost:
                 if listener := self._listeners.get(event.id):
                     listener(event)
             case Drawn() | Failed() | Refused():
+                self._company.leave(event.id)
                 if listener := self._listeners.pop(event.id, None):
                     listener(event)
+            case Dropped():
+                self._company.leave(event.id)
+            case Memory():
+                self._weigh(event)
             case Shelved():
                 self._stands(event)
-            case _:  # Ready is known, Dropped is awaited by nobody
+            case _:  # Ready is known
                 pass
+
+    def _weigh(self, held: Memory) -> None:
+        young = asyncio.get_running_loop().time() - self._recycled < self._limits.pause
+        if self._outgrown.is_set() or young or not self._limits.exceeded_by(held):
+            return
+        log.warning("engine_outgrown", memory=held.main, device_memory=held.device, **self._limits.fields)
+        self._outgrown.set()
