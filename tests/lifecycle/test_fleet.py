@@ -104,6 +104,24 @@ async def test_a_worker_finishes_the_tasks_of_one_that_was_killed(fleet: Fleet, 
     assert await workshop.charges() == {task.id: 1 for task in accepted}
 
 
+async def test_another_worker_draws_the_same_picture_from_the_beginning(fleet: Fleet, slow: str) -> None:
+    workshop = fleet.workshop
+    asked = {"width": 512, "height": 512, "steps": 50, "seed": 4711}
+    async with fleet.machine(slow) as doomed:
+        undisturbed = await workshop.ends(await workshop.run(**asked))
+        assert doomed.runs(undisturbed.worker)
+        broken_off = await workshop.run(**asked)
+        await workshop.until(broken_off, is_drawn)
+        doomed.process.kill()
+
+    async with fleet.machine(slow) as other:
+        ended = await workshop.ends(broken_off)
+        assert other.runs(ended.worker)
+
+    assert (ended.succeeded, ended.lost_attempts) == (True, 1)
+    assert await workshop.picture(broken_off) == await workshop.picture(undisturbed)
+
+
 async def test_many_tasks_end_once_though_workers_are_killed_under_load(fleet: Fleet) -> None:
     workshop = fleet.workshop
     accepted: list[Task] = []
