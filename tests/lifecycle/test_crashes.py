@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lifecycle.books import Books, assert_each_ended_once
-from serving import ServedTask, Server, start_server, until
+from serving import ServedTask, Server, alive, start_server, until
 from tintype_client import ClientError
 
 pytestmark = pytest.mark.timeout(240)
@@ -129,3 +129,23 @@ def test_a_second_signal_hands_back_what_is_being_drawn(tmp_path: Path, tiny_che
         assert server.wait(within=15) == 0
     assert Books(data).statuses() == {"task_queue": 1}
     assert Books(data).lost_attempts() == 0
+
+
+class Mishap(Exception):
+    """In the middle of a test."""
+
+
+def test_a_test_that_breaks_off_leaves_no_frozen_engine_behind(tmp_path: Path) -> None:
+    hosts: list[int] = []
+
+    def break_off() -> None:
+        with start_server(tmp_path / "data", weights="blank:") as server:
+            hosts.extend(server.engine_hosts())
+            server.freeze_engine()
+            raise Mishap
+
+    with pytest.raises(Mishap):
+        break_off()
+
+    assert hosts
+    until(lambda: not any(alive(host) for host in hosts), within=10, what="the engine host to be gone")
