@@ -1,60 +1,79 @@
 """The engine against the stock pipeline, on the same requests: pictures a second, latency, fairness.
 
-    python benchmarks/engine.py --weights src/tintype/models/pictograms --jobs 48 --concurrency 8
+    python benchmarks/engine.py --weights src/tintype/models/pictograms --jobs 24 --rounds 3
 
-Clients in a closed loop send a fixed, mixed load (sizes, steps, prompts): as many requests are under
-way as `--concurrency` says. Ours is a real engine host with everything a worker has from it, encoded
-pictures included. Stock is `Flux2KleinPipeline`, called for one request after another in the order they
-came, its pictures saved by Pillow. Both draw on the same canvases with the same number of threads, and
-take turns, so that whatever else the machine does meets both. Once more all jobs are watched, to see what
-their previews cost.
+Sixteen clients send a mixed load (sizes, steps, prompts) at random moments, as Poisson processes do. The
+rates are told as multiples of the stock pipeline's capacity, which is measured first: just below it,
+where it still keeps up, and far above it, where all that counts is how fast the line gets shorter. Three
+sides get the same trace:
+
+- ours: a real engine host with everything a worker has from it, encoded pictures included, which
+  holds as many jobs at once as it wants;
+- the stock `Flux2KleinPipeline`, one request after another as they came;
+- the same, but all waiting requests of the same size and steps as the first in line in one call.
+
+They draw on the same canvases with the same number of threads and take turns, in changing order, so that
+whatever else the machine does meets them all. Then: single jobs, all jobs watched, and kills.
 """
 
 import argparse
 import asyncio
-import io
-import itertools
 import json
 import os
-import random
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kills import kills
 from tintype.engine.host import ENVIRONMENT
 from tintype.engine.process import HostProcess, start_host
-from tintype.engine.protocol import Drawn, Drop, Dropped, Failed, Job, Progress, Started
+from tintype.engine.protocol import Drawn, Failed, Progress
+from traffic import CLIENTS, LONG, Request, trace
 
-PROMPTS = ("a red kite", "two cats", "a blue car on the moon", "pizza", "a rocket", "a green tree")
-SIZES = ((512, 512), (256, 256), (1024, 1024), (768, 768))
-LONG, SHORT = (25, 30, 40, 50), (4, 8)
-SHORT_SHARE = 0.5
+OURS, QUEUE, BATCHES = "ours", "one after another", "identical batched"
+FIGURES = {
+    "pictures_per_second": "1/s",
+    "cpu_seconds_per_picture": "s",
+    "p50": "s",
+    "p95": "s",
+    "p50_short": "s",
+    "p95_short": "s",
+}
 
 
 @dataclass
 class Measured:
-    """One side of the comparison."""
+    """What one side did with its requests."""
 
     seconds: float = 0.0
-    previews: int = 0
     cpu_seconds: float = 0.0
-    latencies: dict[str, list[float]] = field(default_factory=lambda: {"short": [], "long": []})
+    previews: int = 0
+    latencies: dict[bool, list[float]] = field(default_factory=lambda: {True: [], False: []})
+    """Of short jobs, and of others."""
+
+    def add(self, finished: Sequence[tuple[Request, float]], cpu: float) -> None:
+        self.seconds += max(done for _, done in finished)
+        self.cpu_seconds += cpu
+        for request, done in finished:
+            self.latencies[request.short].append(done - request.at)
 
     @property
     def pictures(self) -> int:
         return sum(len(latencies) for latencies in self.latencies.values())
 
     def summary(self) -> dict[str, float]:
-        every = [*self.latencies["short"], *self.latencies["long"]]
+        every = [*self.latencies[True], *self.latencies[False]]
+        short = self.latencies[True] or every
         return {
             "pictures_per_second": self.pictures / self.seconds,
             "cpu_seconds_per_picture": self.cpu_seconds / self.pictures,
             "p50": statistics.median(every),
             "p95": percentile(every, 95),
-            "p95_short": percentile(self.latencies["short"], 95) if self.latencies["short"] else 0.0,
+            "p50_short": statistics.median(short),
+            "p95_short": percentile(short, 95),
         }
 
 
@@ -69,236 +88,175 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def kind(job: Job) -> str:
-    return "short" if job.steps <= max(SHORT) else "long"
-
-
-def load(count: int, *, guidance: float) -> list[Job]:
-    """The same requests on every run."""
-    chance = random.Random(0)
-    jobs = []
-    for number in range(count):
-        width, height = chance.choice(SIZES)
-        jobs.append(
-            Job(
-                id=f"job-{number}",
-                prompt=chance.choice(PROMPTS),
-                width=width,
-                height=height,
-                steps=chance.choice(SHORT if chance.random() < SHORT_SHARE else LONG),
-                guidance=guidance,
-                seed=number,
-            )
-        )
-    return jobs
-
-
 async def ours(
-    host: HostProcess, jobs: Sequence[Job], concurrency: int, into: Measured, *, watched: bool = False
+    host: HostProcess, requests: Sequence[Request], into: Measured, *, watched: bool = False
 ) -> None:
-    waiting = iter(jobs)
-    sent: dict[str, tuple[Job, float]] = {}
+    """Each request is sent when it comes, if the engine has a place; else as soon as it has one."""
     begun, used = time.monotonic(), cpu_seconds(host.pid)
-    if watched:
-        for job in jobs:
-            await host.watch(job.id, 600)
-    for job in itertools.islice(waiting, concurrency):
-        sent[job.id] = (job, time.monotonic())
-        await host.send(job)
-    async for event in host.events():
-        if isinstance(event, Failed):
-            raise SystemExit(f"{event.id} failed: {event.reason}")
-        if isinstance(event, Progress):
-            into.previews += event.preview is not None
-        if not isinstance(event, Drawn):
-            continue
-        job, since = sent.pop(event.id)
-        into.latencies[kind(job)].append(time.monotonic() - since)
-        for following in itertools.islice(waiting, 1):
-            sent[following.id] = (following, time.monotonic())
-            await host.send(following)
-        if not sent:
-            break
-    into.seconds += time.monotonic() - begun
-    into.cpu_seconds += cpu_seconds(host.pid) - used
+    places = asyncio.Semaphore(host.ready.places)
+    under_way = {request.job.id: request for request in requests}
+    finished: list[tuple[Request, float]] = []
+
+    async def send() -> None:
+        for request in requests:
+            await asyncio.sleep(begun + request.at - time.monotonic())
+            await places.acquire()
+            if watched:
+                await host.watch(request.job.id, 600)
+            await host.send(request.job)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(send())
+        async for event in host.events():
+            if isinstance(event, Failed):
+                raise SystemExit(f"{event.id} failed: {event.reason}")
+            if isinstance(event, Progress):
+                into.previews += event.preview is not None
+            if isinstance(event, Drawn):
+                finished.append((under_way.pop(event.id), time.monotonic() - begun))
+                places.release()
+            if not under_way:
+                break
+    into.add(finished, cpu_seconds(host.pid) - used)
 
 
-class Stock:
-    """The stock pipeline over the same checkpoint."""
+class Comparison:
+    """A host and a stock pipeline over the same checkpoint, on the same machine."""
 
-    def __init__(self, weights: str, threads: int) -> None:
-        import torch
-        from diffusers import Flux2KleinPipeline
+    def __init__(self, host: HostProcess, options: argparse.Namespace) -> None:
+        from stock import Stock
 
-        from tintype.engine.flux2.load import load_engine
+        self._host, self._options = host, options
+        self._stock = Stock(options.weights, options.threads)
+        self.sides: dict[str, Callable[[Sequence[Request], Measured], Awaitable[None]]] = {
+            OURS: lambda requests, into: ours(host, requests, into),
+            QUEUE: lambda requests, into: self._in_calls(requests, into, together=1),
+            BATCHES: lambda requests, into: self._in_calls(requests, into, together=options.together),
+        }
 
-        if threads:
-            torch.set_num_threads(threads)
-        self._torch = torch
-        checkpoint: Any = load_engine(weights, device="cpu", threads=threads, places=0)
-        self._canvases = checkpoint._checkpoint.canvases
-        self._layers = checkpoint._checkpoint.text._layers
-        self._length = checkpoint._checkpoint.text.empty.shape[0]
-        self._pipeline = Flux2KleinPipeline.from_pretrained(weights, dtype=torch.float32)
-        self._pipeline.set_progress_bar_config(disable=True)
+    def requests(self, count: int, *, rate: float, seed: int) -> list[Request]:
+        return trace(count, rate=rate, guidance=self._options.guidance, seed=seed)
 
-    def draw(self, job: Job) -> bytes:
-        canvas = self._canvases.choose(job.width, job.height)
-        token = 2 * self._pipeline.vae_scale_factor
-        picture = self._pipeline(
-            prompt=job.prompt,
-            width=canvas.columns * token,
-            height=canvas.rows * token,
-            num_inference_steps=job.steps,
-            guidance_scale=job.guidance,
-            generator=self._torch.Generator("cpu").manual_seed(job.seed),
-            max_sequence_length=self._length,
-            text_encoder_out_layers=self._layers,
-        ).images[0]
-        stream = io.BytesIO()
-        picture.save(stream, "PNG")
-        return stream.getvalue()
+    async def _in_calls(self, requests: Sequence[Request], into: Measured, *, together: int) -> None:
+        used = time.process_time()
+        finished = self._stock.serve(requests, together=together)
+        into.add(finished, time.process_time() - used)
 
-    def run(self, jobs: Sequence[Job], concurrency: int, into: Measured) -> None:
-        begun, used = time.monotonic(), time.process_time()
-        waiting = [(job, begun) for job in jobs[:concurrency]]
-        following = iter(jobs[concurrency:])
-        while waiting:
-            job, since = waiting.pop(0)
-            self.draw(job)
-            now = time.monotonic()
-            into.latencies[kind(job)].append(now - since)
-            waiting += [(other, now) for other in itertools.islice(following, 1)]
-        into.seconds += time.monotonic() - begun
-        into.cpu_seconds += time.process_time() - used
+    async def warm_up(self) -> None:
+        for side in self.sides.values():
+            await side(self.requests(4, rate=100, seed=-1), Measured())
 
+    async def capacity(self) -> float:
+        """Pictures a second of the stock pipeline, one after another, of this kind of load."""
+        measured = Measured()
+        await self.sides[QUEUE](self.requests(8, rate=1e6, seed=-2), measured)
+        return measured.summary()["pictures_per_second"]
 
-async def kills(host: HostProcess, *, guidance: float, times: int = 10) -> dict[str, float]:
-    """How long a drop takes among seven other jobs, and what a step takes then, in seconds."""
-    delays: list[float] = []
-    steps: list[float] = []
-    for number in range(times):
-        jobs = [
-            Job(
-                id=f"kill-{number}-{index}",
-                prompt="a red kite",
-                width=512,
-                height=512,
-                steps=1000,
-                guidance=guidance,
-                seed=index,
-            )
-            for index in range(8)
-        ]
-        for job in jobs:
-            await host.send(job)
-        steps += await pace(host, jobs)
-        await asyncio.sleep(random.Random(number).uniform(0, statistics.median(steps)))
-        asked = time.monotonic()
-        for job in jobs:
-            await host.send(Drop(id=job.id))
-        delays += [(await dropped(host, jobs)) - asked]
-    return {
-        "step": statistics.median(steps),
-        "kill_p50": statistics.median(delays),
-        "kill_max": max(delays),
-    }
+    async def in_turns(self, names: Sequence[str], traces: Sequence[Sequence[Request]]) -> dict[str, Any]:
+        """Every side with every trace, each time in another order."""
+        measured = {name: Measured() for name in names}
+        for number, requests in enumerate(traces):
+            turn = number % len(names)
+            for name in (*names[turn:], *names[:turn]):
+                await self.sides[name](requests, measured[name])
+        return {name: each.summary() for name, each in measured.items()}
 
+    async def single(self) -> dict[str, Any]:
+        """One long job at a time: the next one comes when the last one is done."""
+        long = [request for request in self.requests(40, rate=1, seed=-3) if request.job.steps in LONG]
+        traces = [[Request(0.0, request.job)] for request in long[: 2 * self._options.rounds]]
+        return await self.in_turns((OURS, QUEUE), traces)
 
-async def pace(host: HostProcess, jobs: Sequence[Job]) -> list[float]:
-    """Seconds of some steps, once all jobs take part in them."""
-    started, seen = 0, list[float]()
-    async for event in host.events():
-        started += isinstance(event, Started)
-        if started == len(jobs) and isinstance(event, Progress) and event.id == jobs[0].id:
-            seen.append(time.monotonic())
-        if len(seen) == 6:
-            break
-    return [after - before for before, after in itertools.pairwise(seen)]
-
-
-async def dropped(host: HostProcess, jobs: Sequence[Job]) -> float:
-    """When the first of the jobs had left; waits for all of them."""
-    left: dict[str, float] = {}
-    async for event in host.events():
-        if isinstance(event, Dropped):
-            left[event.id] = time.monotonic()
-        if len(left) == len(jobs):
-            break
-    return left[jobs[0].id]
+    async def watched(self, rate: float) -> dict[str, float]:
+        """All jobs watched, and the same jobs unwatched, right after each other."""
+        shown, hidden = Measured(), Measured()
+        for number in range(self._options.rounds):
+            requests = self.requests(self._options.jobs, rate=rate, seed=number)
+            await ours(self._host, requests, hidden)
+            await ours(self._host, requests, shown, watched=True)
+        ratio = shown.summary()["pictures_per_second"] / hidden.summary()["pictures_per_second"]
+        return {"previews_per_picture": shown.previews / shown.pictures, "pictures_per_second_ratio": ratio}
 
 
 async def compare(options: argparse.Namespace) -> dict[str, Any]:
-    jobs = load(options.jobs, guidance=options.guidance)
-    alone = [job for job in jobs if job.steps in LONG][:4]
-    mine, theirs, shown = Measured(), Measured(), Measured()
-    mine_alone, theirs_alone = Measured(), Measured()
-    stock = Stock(options.weights, options.threads)
     async with start_host(
         weights=options.weights, device="cpu", threads=options.threads, on_log=lambda _: None
     ) as host:
-        await ours(host, jobs[:2], 1, Measured())
-        stock.run(jobs[:2], 1, Measured())
-        for _ in range(options.rounds):
-            await ours(host, alone, 1, mine_alone)
-            stock.run(alone, 1, theirs_alone)
-            await ours(host, jobs, options.concurrency, mine)
-            stock.run(jobs, options.concurrency, theirs)
-            await ours(host, jobs, options.concurrency, shown, watched=True)
-        killed = await kills(host, guidance=options.guidance)
+        comparison = Comparison(host, options)
+        await comparison.warm_up()
+        capacity = await comparison.capacity()
+        result: dict[str, Any] = {
+            "conditions": conditions(options, host),
+            "capacity": capacity,
+            "single": await comparison.single(),
+            "loads": {},
+        }
+        for load in options.loads:
+            traces = [
+                comparison.requests(options.jobs, rate=load * capacity, seed=number)
+                for number in range(options.rounds)
+            ]
+            result["loads"][load] = await comparison.in_turns((OURS, QUEUE, BATCHES), traces)
+        result["watched"] = await comparison.watched(max(options.loads) * capacity)
+        result["kill"] = await kills(host, guidance=options.guidance)
+    return result
+
+
+def conditions(options: argparse.Namespace, host: HostProcess) -> dict[str, Any]:
     return {
-        "conditions": {
-            "weights": Path(options.weights).name,
-            "versions": host.ready.versions,
-            "cores": os.cpu_count(),
-            "load_average": os.getloadavg()[0],
-            "jobs": options.jobs,
-            "concurrency": options.concurrency,
-            "rounds": options.rounds,
-            "threads": options.threads or os.cpu_count(),
-        },
-        "alone": {"ours": mine_alone.summary(), "stock": theirs_alone.summary()},
-        "mixed": {"ours": mine.summary(), "stock": theirs.summary()},
-        "watched": shown.summary() | {"previews_per_picture": shown.previews / shown.pictures},
-        "kill": killed,
+        "weights": Path(options.weights).name,
+        "versions": host.ready.versions,
+        "places": host.ready.places,
+        "cores": os.cpu_count(),
+        "threads": options.threads or os.cpu_count(),
+        "load_average": round(os.getloadavg()[0], 2),
+        "clients": CLIENTS,
+        "jobs": options.jobs,
+        "rounds": options.rounds,
+        "guidance": options.guidance,
     }
 
 
 def report(result: dict[str, Any]) -> None:
     print(" ".join(f"{name}={value}" for name, value in result["conditions"].items()))
-    print(f"{'':26}{'ours':>9}{'stock':>9}{'ratio':>9}")
-    for load_name in ("alone", "mixed"):
-        mine, theirs = result[load_name]["ours"], result[load_name]["stock"]
-        for figure, unit in (
-            ("pictures_per_second", "1/s"),
-            ("cpu_seconds_per_picture", "s"),
-            ("p50", "s"),
-            ("p95", "s"),
-            ("p95_short", "s"),
-        ):
-            if load_name == "alone" and figure == "p95_short":
-                continue
-            better = mine[figure] / theirs[figure] if unit == "1/s" else theirs[figure] / mine[figure]
-            name = f"{load_name} {figure.replace('_', ' ')}"
-            print(f"{name:26}{mine[figure]:9.3f}{theirs[figure]:9.3f}{better:8.2f}x")
-    watched, unwatched = result["watched"], result["mixed"]["ours"]
+    capacity = result["capacity"]
+    print(f"the stock pipeline's capacity: {capacity:.3f} pictures/s, one after another")
+    table("one long job at a time", result["single"], [name for name in FIGURES if "short" not in name])
+    for load, sides in result["loads"].items():
+        table(f"{load:g}x that capacity, {load * capacity:.2f} requests/s", sides, list(FIGURES))
+    watched, kill = result["watched"], result["kill"]
     print(
-        f"with all jobs watched, {watched['previews_per_picture']:.1f} previews a picture and "
-        f"{watched['pictures_per_second'] / unwatched['pictures_per_second']:.2f}x the pictures a second"
+        f"\nwith all jobs watched, {watched['previews_per_picture']:.1f} previews a picture and "
+        f"{watched['pictures_per_second_ratio']:.2f}x the pictures a second"
     )
-    kill = result["kill"]
     print(
         f"a kill among 8 jobs takes {kill['kill_p50'] * 1e3:.0f} ms (at most "
         f"{kill['kill_max'] * 1e3:.0f} ms); a step then takes {kill['step'] * 1e3:.0f} ms"
     )
 
 
+def table(title: str, sides: dict[str, dict[str, float]], figures: Sequence[str]) -> None:
+    """As Markdown; each other side with how many times better ours is."""
+    others = [name for name in sides if name != OURS]
+    print(f"\n{title}\n\n| | ours |" + "".join(f" {name} | ratio |" for name in others))
+    print("| --- |" + " --- |" * (1 + 2 * len(others)))
+    for figure in figures:
+        mine, unit = sides[OURS][figure], FIGURES[figure]
+        cells = [f"{figure.replace('_', ' ')}, {unit}", f"{mine:.3f}"]
+        for theirs in (sides[name][figure] for name in others):
+            cells += [f"{theirs:.3f}", f"{mine / theirs if unit == '1/s' else theirs / mine:.2f}×"]
+        print(f"| {' | '.join(cells)} |")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", default="src/tintype/models/pictograms")
-    parser.add_argument("--jobs", type=int, default=32)
-    parser.add_argument("--concurrency", type=int, default=8)
-    parser.add_argument("--rounds", type=int, default=3, help="turns that each side takes")
+    parser.add_argument("--jobs", type=int, default=24, help="requests of a trace")
+    parser.add_argument("--rounds", type=int, default=3, help="traces, each given to every side")
+    parser.add_argument(
+        "--loads", type=float, nargs="+", default=[0.9, 4.0], help="rates, in multiples of stock's capacity"
+    )
+    parser.add_argument("--together", type=int, default=8, help="largest call of the batching stock pipeline")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--guidance", type=float, default=4.5)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
