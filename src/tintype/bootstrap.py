@@ -165,6 +165,7 @@ def engine_starter(
         model_memory=settings.model_memory,
         model_patience=settings.model_patience,
         hub=not all(Path(each).is_dir() for each in weights),
+        acceleration=settings.acceleration,
         on_log=relay,
     )
 

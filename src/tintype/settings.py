@@ -10,8 +10,9 @@ from typing import Any, cast, get_type_hints
 from urllib.parse import urlsplit
 
 from tintype.domain.addresses import read_networks
-from tintype.domain.errors import BadModeration, BadSetting
+from tintype.domain.errors import BadAcceleration, BadModeration, BadSetting
 from tintype.domain.rate import read_rate
+from tintype.engine.acceleration import read_acceleration
 from tintype.moderation.policy import read_policy
 
 PREFIX = "TINTYPE_"
@@ -102,6 +103,11 @@ class Settings:
     )
     recycle_device_memory_mb: int = _knob(
         0, "The same for the device's own memory, what is held in reserve included; 0: none."
+    )
+    acceleration: str = _knob(
+        "auto",
+        "What makes drawing faster where the device can: auto, off, or such for single parts: "
+        "compile=on,graphs=off,fused=on,fp8=on,attention=native (docs/engine.md).",
     )
     catalogue: Path = _knob(HERE / "models", "Folder of the model pages (*.toml).")
 
@@ -195,6 +201,10 @@ def _check(settings: Settings) -> None:
         read_policy(settings.moderation)
     except BadModeration as problem:
         raise BadSetting(name=f"{PREFIX}MODERATION", problem=problem) from problem
+    try:
+        read_acceleration(settings.acceleration)
+    except BadAcceleration as problem:
+        raise BadSetting(name=f"{PREFIX}ACCELERATION", problem=problem) from problem
     demand("threads", holds=settings.threads >= 0, problem="must not be negative")
     demand("places", holds=settings.places >= 0, problem="must not be negative")
     for name in (

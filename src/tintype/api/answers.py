@@ -81,6 +81,7 @@ ANSWERS: Mapping[type[TintypeError], Answer] = {
     errors.BadCheckpoint: Answer(500, 0),
     errors.BadTerms: Answer(500, 0),
     errors.BadModeration: Answer(500, 0),
+    errors.BadAcceleration: Answer(500, 0),
     errors.LeaseLost: Answer(500, 0),
 }
 

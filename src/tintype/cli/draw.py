@@ -127,6 +127,7 @@ async def _drawn(job: "Job", settings: "Settings", show: Display) -> "Drawn":
         threads=settings.threads,
         places=settings.places,
         limits=limits_of(settings),
+        acceleration=settings.acceleration,
         on_log=lambda line: None,  # what matters of it is in the error
     ) as host:
         try:

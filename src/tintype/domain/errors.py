@@ -262,5 +262,10 @@ class BadModeration(TintypeError):
 or such for single gates: prompt=off,input=2,image=6"""
 
 
+class BadAcceleration(TintypeError):
+    """{text!r} is no acceleration; right are auto, off, or such for single parts: \
+attention=native,compile=auto,graphs=off,fused=on,fp8=on"""
+
+
 class LeaseLost(TintypeError):
     """Task {task_id} is no longer leased to {worker} (attempt {attempt})."""

@@ -23,6 +23,7 @@ import msgspec
 
 from tintype.domain.errors import BadCheckpoint
 from tintype.domain.source import Source
+from tintype.engine.acceleration import read_acceleration
 from tintype.engine.engine import problem_of
 from tintype.engine.limits import Limits
 from tintype.engine.log import log
@@ -92,6 +93,7 @@ def load(
             step_tokens=options.step_tokens,
             prompt_cache_mb=options.prompt_cache_mb,
         ),
+        acceleration=read_acceleration(options.acceleration),
     )
     return Models(
         opener.open(Source()),
@@ -132,6 +134,7 @@ def _options() -> argparse.Namespace:
         "--model-patience", type=float, default=20.0, help="seconds that a model waits for room"
     )
     parser.add_argument("--hub", action="store_true", help="jobs may ask for models by their hub ids")
+    parser.add_argument("--acceleration", default="auto", help="auto, off, or such as compile=on,fp8=on")
     return parser.parse_args()
 
 

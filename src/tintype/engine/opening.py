@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tintype.domain.errors import BadCheckpoint
 from tintype.domain.source import Source
+from tintype.engine.acceleration import Acceleration
 from tintype.engine.blank import BlankEngine
 from tintype.engine.engine import Engine
 from tintype.engine.limits import Limits
@@ -24,12 +25,22 @@ GIB = 2**30
 class Opener:
     """Implements `tintype.engine.loading.Loader`. `weights` are those of `Source()`."""
 
-    def __init__(self, *, weights: str, device: str, threads: int, places: int, limits: Limits) -> None:
+    def __init__(
+        self,
+        *,
+        weights: str,
+        device: str,
+        threads: int,
+        places: int,
+        limits: Limits,
+        acceleration: Acceleration,
+    ) -> None:
         self._weights = weights
         self._device = device
         self._threads = threads
         self._places = places
         self._limits = limits
+        self._acceleration = acceleration
 
     def open(self, source: Source) -> Engine:
         """The engine of a source without a LoRA. Raises `BadCheckpoint` if there is nothing to draw with."""
@@ -39,7 +50,12 @@ class Opener:
         from tintype.engine.flux2.load import load_engine
 
         return load_engine(
-            weights, device=self._device, threads=self._threads, places=self._places, limits=self._limits
+            weights,
+            device=self._device,
+            threads=self._threads,
+            places=self._places,
+            limits=self._limits,
+            acceleration=self._acceleration,
         )
 
     def budget(self, gib: float) -> int:

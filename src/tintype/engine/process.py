@@ -53,6 +53,7 @@ async def start_host(
     model_memory: float = 0.0,
     model_patience: float = 20.0,
     hub: bool = False,
+    acceleration: str = "auto",
     patience: float = 300.0,
     on_log: Callable[[str], None] = _print_line,
 ) -> AsyncIterator["HostProcess"]:
@@ -72,6 +73,7 @@ async def start_host(
         *("--prompt-cache-mb", str(limits.prompt_cache_mb)),
         *("--model-memory", str(model_memory), "--model-patience", str(model_patience)),
         *(["--hub"] if hub else []),
+        *("--acceleration", acceleration),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -1,9 +1,8 @@
 """Jobs of one layout that step together: one forward pass, each at its own sigma, guidance and seed."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -124,7 +123,7 @@ class Batch:
         for run, latents in zip(self.runs, self._latents, strict=True):
             run.latents = latents
 
-    def step(self, transformer: Any) -> "Stepped":
+    def step(self, transformer: Callable[..., tuple[Tensor]]) -> "Stepped":
         """One Euler step: x + (sigma' - sigma) · v. If it raises, nothing has changed."""
         steps = [(run.sigmas[run.step], run.sigmas[run.step + 1]) for run in self.runs]
         device = self._latents.device
@@ -139,7 +138,7 @@ class Batch:
             run.step += 1
         return stepped
 
-    def _velocity(self, transformer: Any, sigmas: Tensor) -> Tensor:
+    def _velocity(self, transformer: Callable[..., tuple[Tensor]], sigmas: Tensor) -> Tensor:
         """(batch, tokens, channels), float32: guided as in https://arxiv.org/abs/2207.12598."""
         latents = self._latents
         drawn = latents.shape[1]

@@ -2,20 +2,24 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from tintype.domain.errors import BadCheckpoint
+from tintype.engine.acceleration import NONE, Acceleration
+from tintype.engine.flux2.accelerated import Accelerated
 from tintype.engine.flux2.canvas import Canvases
 from tintype.engine.flux2.decode import Decoder
 from tintype.engine.flux2.footprint import bytes_in_files, bytes_of
 from tintype.engine.flux2.needs import Needs, needs_of
 from tintype.engine.flux2.packed import pack_linears
+from tintype.engine.flux2.recordings import Recordings
 from tintype.engine.flux2.references import ReferenceEncoder
 from tintype.engine.flux2.sidecar import Sidecar, Text, read_sidecar
 from tintype.engine.flux2.sigmas import Shift
@@ -71,10 +75,25 @@ class Checkpoint:
     """Guidance is an input of the transformer."""
     bytes: int
     """Of its weights, on the device."""
+    recordings: Recordings | None = None
+    """Of the transformer's small forward passes."""
+    uses: Sequence[str] = ()
+    """What makes it fast."""
+
+    @property
+    def forward(self) -> Callable[..., tuple[Tensor]]:
+        """The transformer's, or what repeats it."""
+        recordings = self.recordings
+        return recordings if recordings and recordings.of(self.transformer) else self.transformer
 
 
 def open_checkpoint(
-    path: str, *, device: torch.device, dtype: torch.dtype, cache_bytes: int = CACHE_BYTES
+    path: str,
+    *,
+    device: torch.device,
+    dtype: torch.dtype,
+    cache_bytes: int = CACHE_BYTES,
+    acceleration: Acceleration = NONE,
 ) -> Checkpoint:
     """Load a diffusers folder (or hub id) in FLUX.2 format; prompts are remembered within `cache_bytes`.
 
@@ -105,6 +124,8 @@ def open_checkpoint(
         prompts = TextEncoder(encoder=encoder, tokenize=tokenize, layers=text.layers, cache_bytes=cache_bytes)
         if prompts.empty.shape[-1] != transformer.config.joint_attention_dim:
             raise ValueError("its embeddings do not fit the transformer")
+    with _part(path, "acceleration"):
+        accelerated = Accelerated(transformer, acceleration, device=device, dtype=dtype)
     return Checkpoint(
         name=sidecar.name or folder.resolve().name,
         device=device,
@@ -120,6 +141,8 @@ def open_checkpoint(
         classifier_free=not (transformer.config.guidance_embeds or index.get("is_distilled")),
         embedded_guidance=bool(transformer.config.guidance_embeds),
         bytes=bytes_of(transformer, vae, encoder, device=device),
+        recordings=accelerated.recordings,
+        uses=accelerated.uses,
     )
 
 

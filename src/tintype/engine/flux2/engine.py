@@ -39,7 +39,6 @@ from tintype.engine.flux2.memory import (
     in_halves,
     reserved_memory,
 )
-from tintype.engine.flux2.positions import RememberedPositions
 from tintype.engine.flux2.references import Reference
 from tintype.engine.flux2.schedule import Schedule
 from tintype.engine.flux2.sigmas import sigma_table
@@ -93,9 +92,6 @@ class Flux2Engine:
         length = checkpoint.text.empty.shape[0]
         self._text_positions = text_positions(length).to(checkpoint.device)
         self._positions = lru_cache(maxsize=32)(self._new_positions)
-        transformer = checkpoint.transformer
-        if not isinstance(transformer.pos_embed, RememberedPositions):
-            transformer.pos_embed = RememberedPositions(transformer.pos_embed)
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -336,7 +332,7 @@ class Flux2Engine:
     def _attempt(self, runs: Sequence[Run]) -> Exception | None:
         """Why the runs could not be stepped together, without what that held in memory."""
         try:
-            self._stepped.append(self._batch(runs).step(self._checkpoint.transformer))
+            self._stepped.append(self._batch(runs).step(self._checkpoint.forward))
         except Exception as error:
             log("step failed", jobs=[run.job.id for run in runs], error=repr(error))
             if is_device_lost(error):

@@ -1,11 +1,13 @@
 """Weights in, engine out: the device, its number format, and how much it draws at once."""
 
+from collections.abc import Sequence
 from importlib.metadata import version
 
 import torch
 
 import tintype
 from tintype.domain.errors import BadCheckpoint
+from tintype.engine.acceleration import NONE, Acceleration
 from tintype.engine.engine import Engine
 from tintype.engine.flux2 import checkpoint, footprint
 from tintype.engine.flux2.checkpoint import open_checkpoint
@@ -32,17 +34,20 @@ def load_engine(
     threads: int,
     places: int,
     limits: Limits = Limits(),  # noqa: B008 - frozen
+    acceleration: Acceleration = NONE,
 ) -> Engine:
     """An engine for the checkpoint; 0 threads or places leave the choice here.
 
-    Raises `BadCheckpoint`, also when the device is not there.
+    Raises `BadCheckpoint`, also when the device is not there, or cannot be made as fast as is asked for.
     """
     if threads:
         torch.set_num_threads(threads)
     chosen = _device(weights, device)
     on_cpu = chosen.type == "cpu"
     cache_bytes = limits.prompt_cache_mb * MIB
-    opened = open_checkpoint(weights, device=chosen, dtype=_dtype(chosen), cache_bytes=cache_bytes)
+    opened = open_checkpoint(
+        weights, device=chosen, dtype=_dtype(chosen), cache_bytes=cache_bytes, acceleration=acceleration
+    )
     memory = limits.memory_mb * MIB or budget_of(chosen, beside=cache_bytes)
     log("memory for jobs", mib=memory // MIB)
     return Flux2Engine(
@@ -51,7 +56,7 @@ def load_engine(
         max_rows=_MAX_ROWS,
         max_tokens=limits.step_tokens or (_CPU_TOKENS if on_cpu else _GPU_TOKENS),
         memory=memory,
-        versions=_versions(),
+        versions=_versions(opened.uses),
         screening=Screening(),
     )
 
@@ -81,6 +86,8 @@ def _device(weights: str, name: str) -> torch.device:
         raise BadCheckpoint(path=weights, problem=problem) from error
 
 
-def _versions() -> dict[str, str]:
+def _versions(uses: Sequence[str]) -> dict[str, str]:
+    """What a picture depends on besides its inputs and the checkpoint."""
     libraries = ("diffusers", "torch", "transformers")
-    return {"tintype": tintype.__version__, **{name: version(name) for name in libraries}}
+    found = {"tintype": tintype.__version__, **{name: version(name) for name in libraries}}
+    return found | ({"acceleration": ",".join(uses)} if uses else {})

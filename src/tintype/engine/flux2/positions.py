@@ -33,3 +33,9 @@ class RememberedPositions(nn.Module):
 
     def _tokens(self) -> int:
         return sum(positions.shape[0] for positions, _ in self._known.values())
+
+
+def remember_positions(transformer: Any) -> None:
+    """Have the transformer compute the embedding of each position tensor once."""
+    if not isinstance(transformer.pos_embed, RememberedPositions):
+        transformer.pos_embed = RememberedPositions(transformer.pos_embed)

@@ -1,0 +1,118 @@
+"""A transformer made faster, as far as a CPU can show it."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tintype.domain.errors import BadCheckpoint
+from tintype.engine.acceleration import NONE, Acceleration, Use, read_acceleration
+from tintype.engine.flux2.accelerated import Accelerated
+from tintype.engine.flux2.load import load_engine
+from tintype.engine.process import start_host
+
+from .checkpoints import pipeline
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def plain() -> Any:
+    stock = pipeline(dynamic_shift=False, distilled=False, guidance_embeds=False, vae_levels=4)
+    return stock.transformer.requires_grad_(False)
+
+
+def accelerated(plain: Any, wishes: str) -> Accelerated:
+    return Accelerated(copy.deepcopy(plain), read_acceleration(wishes), device=CPU, dtype=torch.float32)
+
+
+def velocities(fast: Accelerated) -> list[torch.Tensor]:
+    """Of shapes that were not tried when it was made."""
+    with torch.inference_mode():
+        return [fast.forward(**fast._inputs(*shape))[0] for shape in ((1, 4, 4), (2, 6, 4), (5, 10, 8))]
+
+
+@pytest.mark.parametrize(
+    ("wishes", "uses"),
+    [
+        ("auto", []),
+        ("off", []),
+        ("attention=_native_math", ["attention=_native_math"]),
+        ("fused=on", ["fused"]),
+        ("fused=on,attention=native", ["attention=native", "fused"]),
+    ],
+)
+def test_velocities_stay_what_they_are(plain: Any, wishes: str, uses: list[str]) -> None:
+    fast, slow = accelerated(plain, wishes), accelerated(plain, "off")
+
+    assert fast.uses == uses
+    for one, other in zip(velocities(fast), velocities(slow), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_attention_is_chosen_for_one_model_alone(plain: Any) -> None:
+    from diffusers.models.attention_dispatch import AttentionBackendName, _AttentionBackendRegistry
+
+    accelerated(plain, "attention=_native_math")
+
+    assert _AttentionBackendRegistry.get_active_backend()[0] is AttentionBackendName.NATIVE
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.filterwarnings("default::DeprecationWarning")  # of the compiler itself
+def test_compiled_blocks_give_what_they_give_and_are_not_compiled_again(plain: Any) -> None:
+    fast, slow = accelerated(plain, "compile=on"), accelerated(plain, "off")
+
+    with torch.compiler.set_stance("fail_on_recompile"):
+        compiled = velocities(fast)
+    assert not torch._dynamo.utils.counters["graph_break"]
+
+    assert fast.uses == ["compile"]
+    for one, other in zip(compiled, velocities(slow), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "problem"),
+    [
+        ("graphs=on", "graphs=on cannot be had here: it needs a CUDA device"),
+        ("fp8=on", "fp8=on cannot be had here: it needs a CUDA device of compute capability 8.9 or newer"),
+        ("attention=flash", "attention=flash cannot be had here: .*flash-attn"),
+        ("attention=telepathy", "attention=telepathy cannot be had here: .*must be one of .*native"),
+    ],
+)
+def test_what_is_asked_for_and_cannot_be_had_is_an_error(plain: Any, wishes: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        accelerated(plain, wishes)
+
+
+def test_a_model_that_is_offloaded_is_not_compiled(plain: Any) -> None:
+    offloaded = copy.deepcopy(plain)
+    offloaded.proj_out.to("meta")
+
+    with pytest.raises(ValueError, match=r"compile=on cannot be had here: the model is offloaded"):
+        Accelerated(offloaded, Acceleration(compile=Use.ON), device=CPU, dtype=torch.float32)
+
+
+def test_an_engine_that_cannot_be_as_fast_as_asked_does_not_start(klein: Path) -> None:
+    with pytest.raises(BadCheckpoint, match=r"tiny: acceleration: graphs=on cannot be had here"):
+        load_engine(str(klein), device="cpu", threads=1, places=0, acceleration=Acceleration(graphs=Use.ON))
+
+
+def test_a_picture_says_what_made_it_fast(klein: Path) -> None:
+    plain = load_engine(str(klein), device="cpu", threads=1, places=0, acceleration=NONE)
+    fused = load_engine(
+        str(klein), device="cpu", threads=1, places=0, acceleration=Acceleration(attention="native")
+    )
+
+    assert "acceleration" not in plain.ready().versions
+    assert fused.ready().versions["acceleration"] == "attention=native"
+
+
+@pytest.mark.anyio
+async def test_a_host_is_told_how_to_be_fast(klein: Path) -> None:
+    with pytest.raises(BadCheckpoint, match=r"graphs=on cannot be had here: it needs a CUDA device"):
+        async with start_host(weights=str(klein), device="cpu", acceleration="graphs=on"):
+            pytest.fail("it is ready")
