@@ -29,12 +29,13 @@ fix: $(VENV)/.dev ## format and repair what can be repaired
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev ## run the benchmarks: engine, overhead, accepting, polling, sockets
+bench: $(VENV)/.dev ## run the benchmarks that need no GPU
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/accept.py
 	$(BIN)/python benchmarks/polling.py
 	$(BIN)/python benchmarks/sockets.py
+	$(BIN)/python benchmarks/moderation.py
 
 clean: ## remove .venv and caches; data stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -30,8 +30,13 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
             "endurance.py --tasks 60 --clients 4 --every 20",
             r"(.* tasks .* callbacks  server .* MiB.*\n)+.* followed to the end.*\n15 callbacks of 15\n",
         ),
+        (
+            "gpu.py --models tiny --device cpu --sizes 64 --batches 1 2 --rounds 1 --steps 2 --eager-only "
+            "--accelerations off fused=on graphs=on",
+            r"(?s)left out: graphs=on cannot.*a step of 64².*\| `fused=on` \|.*\| pictures at.*2 jobs at",
+        ),
     ],
-    ids=["overhead", "polling", "sockets", "endurance"],
+    ids=["overhead", "polling", "sockets", "endurance", "gpu"],
 )
 def test_a_benchmark_prints_its_figures(program: str, says: str) -> None:
     script, *options = program.split()
