@@ -1,6 +1,6 @@
 """The engine against the stock pipeline, on the same requests: pictures a second, latency, fairness.
 
-    python benchmarks/engine.py --weights src/tintype/models/pictograms --jobs 24 --rounds 3
+    python benchmarks/engine.py --weights src/tintype/models/pictograms --jobs 40 --rounds 2
 
 Sixteen clients send a mixed load (sizes, steps, prompts) at random moments, as Poisson processes do. The
 rates are told as multiples of the stock pipeline's capacity, which is measured first: just below it,
@@ -251,10 +251,10 @@ def table(title: str, sides: dict[str, dict[str, float]], figures: Sequence[str]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--weights", default="src/tintype/models/pictograms")
-    parser.add_argument("--jobs", type=int, default=24, help="requests of a trace")
-    parser.add_argument("--rounds", type=int, default=3, help="traces, each given to every side")
+    parser.add_argument("--jobs", type=int, default=40, help="requests of a trace")
+    parser.add_argument("--rounds", type=int, default=2, help="traces, each given to every side")
     parser.add_argument(
-        "--loads", type=float, nargs="+", default=[0.9, 4.0], help="rates, in multiples of stock's capacity"
+        "--loads", type=float, nargs="+", default=[0.9, 6.0], help="rates, in multiples of stock's capacity"
     )
     parser.add_argument("--together", type=int, default=8, help="largest call of the batching stock pipeline")
     parser.add_argument("--threads", type=int, default=0)
