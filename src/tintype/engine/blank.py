@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import tintype
 from tintype.engine.engine import NO_REFERENCES, Denoised, References, check, reading
-from tintype.engine.images.metadata import describe, digests_of, jpeg_exif, png_texts
+from tintype.engine.images.metadata import JpegBlocks, describe, digests_of, jpeg_blocks, png_texts
 from tintype.engine.images.png import png
 from tintype.engine.images.preview import encode_preview, preview_size
 from tintype.engine.images.reading import read_picture
@@ -101,7 +101,7 @@ class BlankEngine:
         if job.output_format == "png":
             image = png(job.width, job.height, _rows(job.width, job.height), png_texts(metadata))
         else:
-            image = _jpeg(job.width, job.height, jpeg_exif(metadata))
+            image = _jpeg(job.width, job.height, jpeg_blocks(metadata))
         return Drawn(
             id=job.id,
             image=image,
@@ -132,9 +132,9 @@ def _rows(width: int, height: int) -> bytes:
     return zlib.compress(row * height)
 
 
-def _jpeg(width: int, height: int, exif: bytes) -> bytes:
+def _jpeg(width: int, height: int, blocks: JpegBlocks) -> bytes:
     from PIL import Image
 
     stream = io.BytesIO()
-    Image.new("RGB", (width, height), (_GREY,) * 3).save(stream, "JPEG", quality=95, exif=exif)
+    Image.new("RGB", (width, height), (_GREY,) * 3).save(stream, "JPEG", quality=95, **blocks._asdict())
     return stream.getvalue()

@@ -15,6 +15,8 @@ from tintype.domain.source import Source
 OutputFormat = Literal["png", "jpeg"]
 Stage = Literal["input", "image"]
 """Where pictures are moderated: those that a job brings, and the one that is drawn."""
+Metadata = Literal["full", "minimal"]
+"""How much a picture says about itself: its inputs too, or only that a model drew it, and which."""
 
 ModelState = Literal["loading", "loaded", "evicted", "failed"]
 
@@ -65,6 +67,7 @@ class Job(_Message, frozen=True, tag="job"):
     them. At most `MOST_IMAGES`, together at most `LARGEST_IMAGES`."""
     description: dict[str, str] = {}
     """Written into the picture's metadata beside the inputs and versions (such as the model's name)."""
+    metadata: Metadata = "full"
     share: str = ""
     weight: float = 1.0
     priority: Priority = Priority.NORMAL
@@ -85,6 +88,7 @@ def job_of(
     priority: Priority = Priority.NORMAL,
     screen: Screen = Screen(),  # noqa: B008 - frozen
     source: Source = Source(),  # noqa: B008 - frozen
+    metadata: Metadata = "full",
 ) -> Job:
     """The job that a model's checked inputs ask for (`tintype.domain.inputs.read_inputs`)."""
     return Job(
@@ -98,6 +102,7 @@ def job_of(
         output_format=inputs["outputFormat"],
         images=tuple(images),
         description={"model": model},
+        metadata=metadata,
         share=share,
         weight=weight,
         priority=priority,
@@ -150,6 +155,8 @@ class Ready(_Message, frozen=True, tag="ready"):
     """Whether jobs may have reference pictures."""
     bytes: int = 0
     """Of its weights, on the device."""
+    fingerprint: str = ""
+    """Of the checkpoint's files (`tintype.engine.flux2.fingerprint`); empty if it has none."""
 
 
 class Broken(_Message, frozen=True, tag="broken"):

@@ -10,6 +10,7 @@ from tintype.domain.errors import BadCheckpoint
 from tintype.domain.source import Source
 from tintype.engine.engine import Engine
 from tintype.engine.flux2.engine import Flux2Engine
+from tintype.engine.flux2.fingerprint import adapted
 from tintype.engine.flux2.lora import Adapters, Lora, WithLora, read_lora
 from tintype.engine.loading import Install
 
@@ -28,13 +29,14 @@ class Adapting:
         assert isinstance(base, Flux2Engine)
         checkpoint = base.checkpoint
         lora = read_lora(Path(source.lora), device=checkpoint.device, dtype=checkpoint.dtype)
-        return partial(self._install, source, base, lora)
+        fingerprint = adapted(checkpoint.fingerprint, Path(source.lora), source.strength)
+        return partial(self._install, source, base, lora, fingerprint)
 
     def unload(self, source: Source, base: Engine) -> None:
         assert isinstance(base, Flux2Engine)
         self._adapters_of(base).remove(source)
 
-    def _install(self, source: Source, base: Flux2Engine, lora: Lora) -> Flux2Engine:
+    def _install(self, source: Source, base: Flux2Engine, lora: Lora, fingerprint: str) -> Flux2Engine:
         adapters, checkpoint = self._adapters_of(base), base.checkpoint
         try:
             adapters.add(source, lora)
@@ -46,6 +48,7 @@ class Adapting:
                 checkpoint,
                 name=f"{checkpoint.name} + {Path(source.lora).stem}{times}",
                 transformer=WithLora(checkpoint.transformer, adapters, source),
+                fingerprint=fingerprint,
                 bytes=sum(change.nbytes for change in lora.values()),
             )
         )

@@ -16,6 +16,7 @@ from tintype.engine.acceleration import NONE, Acceleration
 from tintype.engine.flux2.accelerated import Accelerated
 from tintype.engine.flux2.canvas import Canvases
 from tintype.engine.flux2.decode import Decoder
+from tintype.engine.flux2.fingerprint import fingerprint
 from tintype.engine.flux2.footprint import bytes_in_files, bytes_of
 from tintype.engine.flux2.needs import Needs, needs_of
 from tintype.engine.flux2.packed import pack_linears
@@ -79,6 +80,8 @@ class Checkpoint:
     """Of the transformer's small forward passes."""
     uses: Sequence[str] = ()
     """What makes it fast."""
+    fingerprint: str = ""
+    """Of its files; empty if it does not come from files."""
 
     @property
     def forward(self) -> Callable[..., tuple[Tensor]]:
@@ -143,6 +146,7 @@ def open_checkpoint(
         bytes=bytes_of(transformer, vae, encoder, device=device),
         recordings=accelerated.recordings,
         uses=accelerated.uses,
+        fingerprint=fingerprint(folder),
     )
 
 

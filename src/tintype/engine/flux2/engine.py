@@ -112,6 +112,7 @@ class Flux2Engine:
     def ready(self) -> Ready:
         return Ready(
             checkpoint=self._checkpoint.name,
+            fingerprint=self._checkpoint.fingerprint,
             device=str(self._checkpoint.device),
             places=self._places,
             versions=self._versions,
@@ -200,6 +201,7 @@ class Flux2Engine:
         metadata = describe(
             job,
             checkpoint=self._checkpoint.name,
+            fingerprint=self._checkpoint.fingerprint,
             versions=self._versions,
             references=denoised.references.digests,
         )

@@ -13,7 +13,7 @@ from isal import isal_zlib
 from numpy.typing import NDArray
 from PIL import Image
 
-from tintype.engine.images.metadata import jpeg_exif, png_texts
+from tintype.engine.images.metadata import JpegBlocks, jpeg_blocks, png_texts
 from tintype.engine.images.png import png
 from tintype.engine.protocol import OutputFormat
 
@@ -29,7 +29,7 @@ def encode(pixels: Pixels, output_format: OutputFormat, metadata: dict[str, Any]
     """The file. Equal arguments give equal bytes."""
     if output_format == "png":
         return encode_png(pixels, png_texts(metadata))
-    return encode_jpeg(pixels, jpeg_exif(metadata))
+    return encode_jpeg(pixels, jpeg_blocks(metadata))
 
 
 def encode_png(pixels: Pixels, texts: dict[str, str]) -> bytes:
@@ -43,8 +43,8 @@ def encode_png(pixels: Pixels, texts: dict[str, str]) -> bytes:
     return png(width, height, isal_zlib.compress(filtered, _LEVEL), texts)
 
 
-def encode_jpeg(pixels: Pixels, exif: bytes) -> bytes:
+def encode_jpeg(pixels: Pixels, blocks: JpegBlocks) -> bytes:
     """A JPEG of quality 95 with full colour resolution (4:4:4)."""
     stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "JPEG", quality=_JPEG_QUALITY, subsampling=0, exif=exif)
+    Image.fromarray(pixels).save(stream, "JPEG", quality=_JPEG_QUALITY, subsampling=0, **blocks._asdict())
     return stream.getvalue()
