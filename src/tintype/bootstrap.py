@@ -26,8 +26,10 @@ from tintype.domain.project import Auth, Project
 from tintype.domain.quota import Quota
 from tintype.domain.rate import Limited, read_rate
 from tintype.domain.source import Source
+from tintype.engine.images.signing import Signer, open_signer
 from tintype.engine.limits import Limits
 from tintype.engine.process import HostProcess, start_host
+from tintype.engine.protocol import Metadata
 from tintype.logs import relay, set_up_logs
 from tintype.moderation.levels import load_levels
 from tintype.moderation.policy import read_policy
@@ -44,6 +46,7 @@ from tintype.worker import EngineHost, Worker
 from tintype.worker.alongside import alongside
 from tintype.worker.moderating import Moderating
 from tintype.worker.preparing import Preparing
+from tintype.worker.provenance import Provenance
 from tintype.worker.recycling import MemoryLimits
 
 ACCOUNT = "default"
@@ -195,6 +198,27 @@ def moderating_of(settings: Settings) -> Moderating:
     return Moderating(gate=gate, levels=levels, policy=read_policy(settings.moderation))
 
 
+def signer_of(settings: Settings) -> Signer | None:
+    """Who signs the pictures, with the operator's certificate; None if nobody is to. Raises BadSetting."""
+    if not settings.c2pa_certificate:
+        return None
+    return open_signer(
+        certificate=Path(settings.c2pa_certificate),
+        key=Path(settings.c2pa_key),
+        timestamps=settings.c2pa_timestamps,
+    )
+
+
+def metadata_of(settings: Settings) -> Metadata:
+    """How much pictures say about themselves."""
+    return "minimal" if settings.metadata == "minimal" else "full"
+
+
+def provenance_of(settings: Settings) -> Provenance:
+    """What pictures say about themselves, and who signs for it. Raises BadSetting."""
+    return Provenance(metadata=metadata_of(settings), signer=signer_of(settings))
+
+
 async def serve(settings: Settings, *, welcome: Callable[[Welcome], None]) -> None:
     """API and worker in this process, until a signal has been heeded.
 
@@ -203,6 +227,7 @@ async def serve(settings: Settings, *, welcome: Callable[[Welcome], None]) -> No
     """
     set_up_logs(form=settings.log_format, level=settings.log_level)
     moderating = moderating_of(settings)
+    provenance = provenance_of(settings)
     with _listening(settings) as listener:
         async with (
             open_service(settings) as service,
@@ -216,6 +241,7 @@ async def serve(settings: Settings, *, welcome: Callable[[Welcome], None]) -> No
                     )
                 ],
                 moderating=moderating,
+                provenance=provenance,
                 preparing=Preparing(
                     database=service.database,
                     objects=service.objects,

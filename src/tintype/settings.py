@@ -3,7 +3,7 @@
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast, get_type_hints
@@ -13,6 +13,7 @@ from tintype.domain.addresses import read_networks
 from tintype.domain.errors import BadAcceleration, BadModeration, BadSetting
 from tintype.domain.rate import read_rate
 from tintype.engine.acceleration import read_acceleration
+from tintype.domain.web_address import is_web_address
 from tintype.moderation.policy import read_policy
 
 PREFIX = "TINTYPE_"
@@ -119,6 +120,21 @@ class Settings:
     moderation_terms: str = _knob("", "TOML file of terms that are moderated besides the shipped ones.")
     moderation_levels: str = _knob("", "TOML file of thresholds that replace the shipped ones.")
 
+    metadata: str = _knob(
+        "full",
+        "What pictures say about themselves: full, with their inputs, or minimal, only that a model drew "
+        "them, and which.",
+    )
+    c2pa_certificate: str = _knob(
+        "",
+        "PEM file of the certificate that pictures are signed with (C2PA), and of those between it and its "
+        "root. Default: pictures are not signed.",
+    )
+    c2pa_key: str = _knob("", "PEM file of the certificate's private key.")
+    c2pa_timestamps: str = _knob(
+        "", "URL of an authority (RFC 3161) that confirms when a picture was signed. Default: none."
+    )
+
     callbacks_allow_private: bool = _knob(
         False, "yes to send callbacks to loopback, private and other non-public addresses, too."
     )
@@ -205,6 +221,7 @@ def _check(settings: Settings) -> None:
         read_acceleration(settings.acceleration)
     except BadAcceleration as problem:
         raise BadSetting(name=f"{PREFIX}ACCELERATION", problem=problem) from problem
+    _check_provenance(settings, demand)
     demand("threads", holds=settings.threads >= 0, problem="must not be negative")
     demand("places", holds=settings.places >= 0, problem="must not be negative")
     for name in (
@@ -241,6 +258,26 @@ def _check(settings: Settings) -> None:
     demand("max_file_mb", holds=settings.max_file_mb >= 1, problem="must be at least 1")
     for name in ("max_uploads_mb", "max_uploads", "max_folders"):
         demand(name, holds=getattr(settings, name) >= 0, problem="must not be negative")
+
+
+def _check_provenance(settings: Settings, demand: Callable[..., None]) -> None:
+    demand("metadata", holds=settings.metadata in ("full", "minimal"), problem="must be full or minimal")
+    demand(
+        "c2pa_key",
+        holds=bool(settings.c2pa_certificate) == bool(settings.c2pa_key),
+        problem=f"{PREFIX}C2PA_CERTIFICATE and {PREFIX}C2PA_KEY go together; one of them is missing",
+    )
+    authority = settings.c2pa_timestamps
+    demand(
+        "c2pa_timestamps",
+        holds=not authority or bool(settings.c2pa_certificate),
+        problem=f"is for signatures; set {PREFIX}C2PA_CERTIFICATE and {PREFIX}C2PA_KEY too",
+    )
+    demand(
+        "c2pa_timestamps",
+        holds=not authority or is_web_address(authority),
+        problem=f"must be an absolute http(s) URL, not {authority!r}",
+    )
 
 
 def read_settings(

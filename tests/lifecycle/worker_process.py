@@ -18,6 +18,7 @@ from tintype.storage.database import open_database
 from tintype.storage.objects import open_objects
 from tintype.worker import EngineHost, Worker
 from tintype.worker.preparing import Preparing
+from tintype.worker.provenance import Provenance
 
 SILENCE = 3.0
 HEARTBEAT = 0.3
@@ -40,6 +41,7 @@ async def main(database_url: str, bus_url: str, files: str, locks: str, weights:
             ),
             engines=[EngineHost(start=start)],
             moderating=moderating_of(Settings()),
+            provenance=Provenance(),
             locks=Path(locks),
             heartbeat=HEARTBEAT,
             silence=SILENCE,

@@ -36,6 +36,7 @@ from tintype.storage.tables import ledger
 from tintype.storage.vault import open_vault
 from tintype.worker import EngineHost, Worker
 from tintype.worker.preparing import Preparing
+from tintype.worker.provenance import Provenance
 from tintype.worker.recycling import NO_LIMITS, MemoryLimits
 
 MODEL = "black-forest-labs/flux-2-flex-t2i"
@@ -167,7 +168,7 @@ class Workshop:
             moderating=moderating_of(Settings(**self.settings)),
             preparing=self.preparing(),
             locks=self.locks,
-            **{"heartbeat": 0.2} | options,
+            **{"heartbeat": 0.2, "provenance": Provenance()} | options,
         )
 
     def preparing(self) -> Preparing:

@@ -23,6 +23,7 @@ from tintype.worker.fetches import Fetches
 from tintype.worker.leases import Claimed
 from tintype.worker.moderating import Moderating, refusal_of
 from tintype.worker.preparing import Prepared, Preparing, StoreUnavailable, Unfit
+from tintype.worker.provenance import Provenance
 from tintype.worker.recording import Move, Recording
 from tintype.worker.story import Story, tell_handed_back
 
@@ -54,6 +55,7 @@ class Drawing:
         engine: EngineHost,
         preparing: Preparing,
         moderating: Moderating,
+        provenance: Provenance,
         recording: Recording,
         bus: Bus,
         objects: Objects,
@@ -68,6 +70,7 @@ class Drawing:
         self._task = self._stages[-1]
         self._preparing = preparing
         self._moderating = moderating
+        self._provenance = provenance
         self._recording = recording
         self._bus = bus
         self._objects = objects
@@ -78,6 +81,7 @@ class Drawing:
         self._heard: asyncio.Queue[Heard | Refusal] = asyncio.Queue()
         self._interrupted = asyncio.Event()
         self._job_id = pictures.job_id(self._task)
+        self._edits = False
         self._noted = 0
         self._moves: list[Move] = []
         self._untold: list[Progress] = []
@@ -137,8 +141,11 @@ class Drawing:
             self._heard.put_nowait(prepared)
             return None
         self._moves += [(Status.PREPROCESS_END, moment), (Status.ASSIGN, moment)]
+        self._edits = bool(prepared.images)
         screen = self._moderating.screen(prepared.inputs, self._policy)
-        return pictures.job_of(self._task, prepared, screen=screen, source=source)
+        return pictures.job_of(
+            self._task, prepared, screen=screen, source=source, metadata=self._provenance.metadata
+        )
 
     async def _admit(self, job: Job) -> None:
         """Gives the engine the job; the last chance, as its only one, so that no other ends with it."""
@@ -224,12 +231,21 @@ class Drawing:
 
     async def _record(self, drawn: Drawn) -> None:
         drawn_at = now()
-        outcome = await pictures.store(self._objects, self._recording, drawn, now=drawn_at)
+        outcome = await self._stored(drawn, drawn_at)
         try:
             await self._finish([(Status.END, drawn_at), (Status.POSTPROCESS_START, drawn_at)], outcome)
         except LeaseLost:
             await pictures.discard(self._objects, self._recording, outcome)
             raise
+
+    async def _stored(self, drawn: Drawn, drawn_at: int) -> Outcome:
+        """The picture in the store, signed if it is to be. One that is to be signed is not stored without."""
+        try:
+            drawn = await self._provenance.signed(drawn, edited=self._edits)
+        except Exception:
+            log.exception("picture_not_signed", task=self._task.id)
+            return pictures.failure("The picture could not be signed.")
+        return await pictures.store(self._objects, self._recording, drawn, now=drawn_at)
 
     async def _finish(self, moves: list[Move], outcome: Outcome) -> None:
         await self._tell(await self._recording.finish([*self._moves, *moves], outcome))

@@ -6,7 +6,7 @@ from tintype.domain.source import Source
 from tintype.domain.task import FAILURE, SUCCESS, File, Outcome, Task
 from tintype.domain.tokens import new_file_id, new_token
 from tintype.engine import protocol
-from tintype.engine.protocol import Drawn, Job, Screen
+from tintype.engine.protocol import Drawn, Job, Metadata, Screen
 from tintype.storage.objects import Objects
 from tintype.worker.preparing import Prepared
 from tintype.worker.recording import Recording
@@ -19,7 +19,7 @@ def job_id(task: Task) -> str:
     return f"{task.id}.{task.attempt}"
 
 
-def job_of(task: Task, prepared: Prepared, *, screen: Screen, source: Source) -> Job:
+def job_of(task: Task, prepared: Prepared, *, screen: Screen, source: Source, metadata: Metadata) -> Job:
     """The attempt, as an engine understands it."""
     return protocol.job_of(
         prepared.inputs,
@@ -31,6 +31,7 @@ def job_of(task: Task, prepared: Prepared, *, screen: Screen, source: Source) ->
         priority=task.priority,
         screen=screen,
         source=source,
+        metadata=metadata,
     )
 
 

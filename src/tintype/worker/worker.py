@@ -25,6 +25,7 @@ from tintype.worker.leases import Claimed, Leases
 from tintype.worker.moderating import Moderating
 from tintype.worker.preparing import Preparing
 from tintype.worker.presence import present
+from tintype.worker.provenance import Provenance
 from tintype.worker.recording import Recording
 from tintype.worker.shutdown import Shutdown
 from tintype.worker.standing import remove_standing, write_standing
@@ -57,6 +58,7 @@ class Worker:
         engines: Sequence[EngineHost],
         preparing: Preparing,
         moderating: Moderating,
+        provenance: Provenance,
         locks: Path,
         source_of: Callable[[str], Source] = lambda model: Source(),
         grace: float = 30.0,
@@ -70,6 +72,7 @@ class Worker:
         self._engines = engines
         self._preparing = preparing
         self._moderating = moderating
+        self._provenance = provenance
         self._locks = locks
         self._source_of = source_of
         self._leases = Leases(database, worker=self.id)
@@ -157,6 +160,7 @@ class Worker:
             engine=engine,
             preparing=self._preparing,
             moderating=self._moderating,
+            provenance=self._provenance,
             recording=Recording(self._database, claimed.stages[-1].lease),
             bus=self._bus,
             objects=self._objects,
