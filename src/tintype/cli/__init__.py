@@ -13,6 +13,7 @@ from tintype.cli import (
     account_money,
     callback,
     draw,
+    inspect,
     models,
     project,
     project_changes,
@@ -44,6 +45,7 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("run")(run.run)
 app.command("draw")(draw.draw)
+app.command("inspect")(inspect.inspect)
 app.command("upload")(upload.upload)
 app.add_typer(task.app, name="task")
 app.add_typer(models.app, name="models")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tintype.cli.again import original_of, tell_of
 from tintype.cli.connection import Key, Secret, Url, connect
 from tintype.cli.display import display
 from tintype.cli.exits import Exit
@@ -42,8 +43,18 @@ def _input(help_text: str, metavar: str) -> Any:
 
 def run(
     model: Annotated[
-        str, typer.Argument(metavar="OWNER/MODEL", help="Such as black-forest-labs/flux-2-flex-t2i.")
-    ],
+        str | None,
+        typer.Argument(
+            metavar="OWNER/MODEL", help="Such as black-forest-labs/flux-2-flex-t2i.", show_default=False
+        ),
+    ] = None,
+    again: Annotated[
+        str | None,
+        typer.Option(
+            help="A picture, or a task's id or token, to be drawn again; what is given besides counts more.",
+            metavar="PICTURE|TASK",
+        ),
+    ] = None,
     prompt: Annotated[str | None, _input("What to draw.", "TEXT")] = None,
     image: Annotated[
         list[str] | None, _input("A picture to edit or to draw after; may be repeated.", "FILE|URL")
@@ -78,7 +89,10 @@ def run(
 
     Ctrl-C kills the task. The name of the file goes to stdout, progress to stderr.
     """
-    _demand_model(model)
+    if model is not None:
+        _demand_model(model)
+    elif again is None:
+        raise Stop("name a model, or --again PICTURE|TASK")
     demand_writable(output)
     given = {
         "prompt": prompt,
@@ -94,6 +108,10 @@ def run(
     inputs: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     others = dict(_named_value(text) for text in parameter or ())
     with connect(url=url, key=key, secret=secret) as client:
+        original = original_of(again, client, inputs, image or []) if again else None
+        if original is not None:
+            inputs, model = {**original.inputs, **inputs}, model or original.model
+        model = _demand_model(model or "")
         _demand_known(others, client, model)
         with _naming_the_models(client, model):
             inputs |= pictures(image or [], client, model)
@@ -110,11 +128,14 @@ def run(
         task.raise_for_failure()
     if not as_json:
         typer.echo("\n".join(map(str, files)))
+    if original is not None:
+        tell_of(original, files[0])
 
 
-def _demand_model(model: str) -> None:
+def _demand_model(model: str) -> str:
     if model.count("/") != 1:
         raise Stop(f"{model!r} is no model's name; it has the form owner/model")
+    return model
 
 
 def _named_value(text: str) -> tuple[str, str]:
