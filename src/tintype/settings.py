@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from tintype.domain.addresses import read_networks
 from tintype.domain.errors import BadAcceleration, BadModeration, BadSetting
 from tintype.domain.rate import read_rate
-from tintype.engine.acceleration import read_acceleration
 from tintype.domain.web_address import is_web_address
+from tintype.engine.acceleration import read_acceleration
 from tintype.moderation.policy import read_policy
 
 PREFIX = "TINTYPE_"
