@@ -6,6 +6,7 @@ import pytest
 
 from tintype.domain.catalogue import Catalogue, Model
 from tintype.domain.errors import InvalidInputs
+from tintype.domain.fixed import OPEN, Fixed
 from tintype.domain.inputs import read_inputs
 
 DEFAULTS = {
@@ -110,3 +111,24 @@ def test_the_first_problem_of_every_parameter_is_told(model: Model) -> None:
 
 def test_unknown_parameters_are_left_out(model: Model) -> None:
     assert "colour" not in read_inputs(model, {"prompt": "", "colour": "red"})
+
+
+def test_what_is_fixed_counts_whatever_is_sent(model: Model) -> None:
+    distilled = model.fitted(Fixed(steps=4, guidance=1.0))
+
+    for sent in ({}, {"steps": 20, "guidance": "7.5"}, {"steps": 0, "guidance": ""}):
+        inputs = read_inputs(distilled, {"prompt": "a kite", **sent})
+        assert (inputs["steps"], inputs["guidance"]) == (4, 1.0)
+
+
+def test_what_is_fixed_is_checked_still(model: Model) -> None:
+    distilled = model.fitted(Fixed(steps=4))
+
+    assert problems(distilled, steps=51) == ("Request parameter [steps] must be between 1 and 50",)
+
+
+def test_a_page_that_fixes_something_itself_keeps_it(model: Model) -> None:
+    own = model.fitted(Fixed(steps=8))
+
+    assert read_inputs(own.fitted(Fixed(steps=4)), {"prompt": ""})["steps"] == 8
+    assert model.fitted(OPEN) == model

@@ -172,7 +172,7 @@ def parameter_item(parameter: Parameter) -> ParameterItem:
         "id": parameter.id,
         "type": parameter.type,
         "label": parameter.label,
-        "note": parameter.note,
+        "note": parameter.help,
         "required": parameter.required,
         "advanced": parameter.advanced,
     }
@@ -182,6 +182,9 @@ def parameter_item(parameter: Parameter) -> ParameterItem:
         item["placeholder"] = parameter.placeholder
     if parameter.options:
         item["options"] = [{"value": option.value, "label": option.label} for option in parameter.options]
+    if parameter.fixed is not None:
+        item["default"] = item["min"] = item["max"] = parameter.fixed
+        return item
     if parameter.default is not None:
         item["default"] = parameter.default
     if parameter.min is not None:

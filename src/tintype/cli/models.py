@@ -116,7 +116,9 @@ def _conditions(inputs: dict[str, str]) -> str:
 def _accepted(parameter: "Parameter") -> str:
     """What an input accepts, in a few words."""
     words = ["required"] if parameter.required else []
-    if parameter.default is not None:
+    if parameter.fixed is not None:
+        words.append(f"always {parameter.fixed:g}")
+    elif parameter.default is not None:
         words.append(f"default {parameter.default}")
     if parameter.min is not None and parameter.max is not None:
         words.append(f"{parameter.min} to {parameter.max}")

@@ -1,14 +1,15 @@
 """The models on offer. One TOML file in `tintype/models` is one model's page, as data."""
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import unquote
 
 import msgspec
 
 from tintype.domain.errors import BadCatalogue, UnknownModel
+from tintype.domain.fixed import Fixed
 from tintype.domain.parameter import NUMBERS, SELECT, TEXTS, Group, Parameter
 from tintype.domain.source import Source, check_strength
 from tintype.domain.tariff import Price, Tariff, check_tariffs, price_for, quantity, read_price
@@ -78,6 +79,19 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         pictures = sum(quantity(inputs[parameter.id]) for parameter in self.items() if parameter.is_file)
         return price_for(self.dynamic_price, inputs, cps=read_price(self.cps), pictures=pictures)
 
+    def fitted(self, fixed: Fixed) -> Self:
+        """The page of a model that leaves less open: where it says what is fixed itself, that counts."""
+        values = fixed.given()
+
+        def fit(item: Parameter) -> Parameter:
+            return msgspec.structs.replace(item, fixed=values[item.id]) if item.id in open_ids else item
+
+        open_ids = {item.id for item in self.items() if item.id in values and item.fixed is None}
+        groups = (
+            msgspec.structs.replace(group, items=tuple(map(fit, group.items))) for group in self.parameters
+        )
+        return msgspec.structs.replace(self, parameters=tuple(groups))
+
     def is_open_to(self, project: str | None) -> bool:
         """Whether the project of that name, or a caller without one, may see and run it."""
         return not self.only_projects or project in self.only_projects
@@ -143,6 +157,11 @@ class Catalogue:
             for form in (str, clean_slug)
             for other in (str, clean_slug)
         }
+
+    def fitted(self, fixed_of: Callable[[Model], Fixed]) -> Self:
+        """The same pages, with the inputs fixed that what draws them leaves no choice in."""
+        models = tuple(model.fitted(fixed_of(model)) for model in self.models)
+        return type(self)(models, pictures=self._pictures)
 
     def find(self, owner: str, project: str) -> Model:
         """The model of a display or clean slug, percent-encoded or not, in any case.

@@ -67,7 +67,8 @@ def _read_any(parameter: Parameter, parameters: Mapping[str, Any], *, pictured: 
         return read_files(parameter, parameters)
     if parameter.like_picture and pictured:
         parameter = msgspec.structs.replace(parameter, default=LIKE_PICTURE)
-    return _read(parameter, parameters.get(parameter.id))
+    value = _read(parameter, parameters.get(parameter.id))
+    return value if parameter.fixed is None else parameter.fixed
 
 
 def _read(parameter: Parameter, value: Any) -> Any:

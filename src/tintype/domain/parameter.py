@@ -20,7 +20,7 @@ RESERVED = frozenset({"callbackUrl", "projectid"})
 """What a Run takes beside the inputs of its model."""
 
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
-_OF_NUMBERS = ("min", "max", "step", "multiple_of", "integer", "zero_is_unset", "like_picture")
+_OF_NUMBERS = ("min", "max", "step", "multiple_of", "integer", "zero_is_unset", "like_picture", "fixed")
 
 
 class Option(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,6 +59,8 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     multiple_of: int | None = None
     zero_is_unset: bool = False
     """Whether 0 counts as not set."""
+    fixed: int | float | None = None
+    """What counts whatever is sent, since what draws was distilled to it; what is sent is checked still."""
     max_files: int | None = None
     """How many files it takes, if its type takes several; without it 8."""
     like_picture: bool = False
@@ -74,6 +76,14 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     def is_whole(self) -> bool:
         """Whether only whole numbers are meant."""
         return self.integer or self.type == "integer"
+
+    @property
+    def help(self) -> str:
+        """The note, with a word about what is fixed."""
+        if self.fixed is None:
+            return self.note
+        said = f"The model always draws with {self.fixed:g}; other values are accepted and change nothing."
+        return f"{self.note} {said}".lstrip()
 
     @property
     def is_file(self) -> bool:
@@ -142,11 +152,20 @@ def _problem_of_number(parameter: Parameter) -> str | None:
         return f"has a min of {low} above its max of {high}"
     if parameter.type == "range" and (low is None or high is None):
         return "is a range, which needs min and max"
+    if not _fits(parameter, parameter.fixed):
+        return (
+            f"is fixed at {parameter.fixed}, which is no {'whole' if parameter.is_whole else 'finite'} number"
+        )
     if step is not None and step <= 0:
         return f"has a step of {step}, which is not above 0"
     if parameter.multiple_of is not None and (parameter.multiple_of < 1 or not parameter.is_whole):
         return "has a multiple_of, which must be at least 1 and needs integer = true"
     return None
+
+
+def _fits(parameter: Parameter, value: int | float | None) -> bool:
+    """Whether it is a number of the parameter's kind, limits aside."""
+    return value is None or (math.isfinite(value) and (float(value).is_integer() or not parameter.is_whole))
 
 
 def _is_given(value: object) -> bool:

@@ -45,10 +45,11 @@ def form_schema(model: Model) -> dict[str, Any]:
 
 def _described(parameter: Parameter) -> dict[str, Any]:
     described = {"title": parameter.label, **_value(parameter)}
-    if about := " ".join(filter(None, (parameter.note, parameter.description))):
+    if about := " ".join(filter(None, (parameter.help, parameter.description))):
         described["description"] = about
-    if parameter.default is not None:
-        described["default"] = parameter.default
+    default = parameter.default if parameter.fixed is None else parameter.fixed
+    if default is not None:
+        described["default"] = default
     return described
 
 
