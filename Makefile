@@ -51,5 +51,5 @@ $(VENV)/.serve: pyproject.toml | $(BIN)/python
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	@echo "Installing Tintype and its tools into $(VENV) ..."
-	@$(PIP) --editable '.[server,engine,dev]'
+	@$(PIP) --editable '.[server,engine,gpu,dev]'
 	@touch $@ $(VENV)/.serve

@@ -10,6 +10,7 @@ import torch
 from diffusers import Flux2KleinPipeline
 
 from tintype.engine.flux2.checkpoint import open_checkpoint
+from tintype.engine.flux2.placing import Placed
 from tintype.engine.protocol import Job
 from traffic import Request
 
@@ -23,7 +24,7 @@ class Stock:
     def __init__(self, weights: str, threads: int) -> None:
         if threads:
             torch.set_num_threads(threads)
-        checkpoint = open_checkpoint(weights, device=torch.device("cpu"), dtype=torch.float32)
+        checkpoint = open_checkpoint(weights, Placed(device=torch.device("cpu"), dtype=torch.float32))
         self._canvases = checkpoint.canvases
         self._layers = checkpoint.text._layers
         self._length = checkpoint.text.empty.shape[0]

@@ -47,3 +47,16 @@ def test_a_benchmark_prints_its_figures(program: str, says: str) -> None:
 
     assert done.returncode == 0, done.stderr
     assert re.search(says, done.stdout), done.stdout
+
+
+def test_the_table_of_cards_is_what_the_shapes_give() -> None:
+    document = (BENCHMARKS.parent / "docs" / "weights.md").read_text("utf-8")
+
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / "fit.py"], capture_output=True, text=True, timeout=280
+    )
+
+    assert done.returncode == 0, done.stderr
+    rows = done.stdout.splitlines()
+    assert len(rows) > 10
+    assert [row for row in rows if row not in document] == []

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import structlog
 import uvicorn
 from msgspec.structs import replace
 
@@ -20,12 +21,14 @@ from tintype.api.following import Following
 from tintype.bus.opening import open_bus
 from tintype.callbacks import Courier, Schedule
 from tintype.domain.addresses import read_networks
-from tintype.domain.catalogue import Catalogue, load_catalogue
-from tintype.domain.errors import BadSetting
+from tintype.domain.catalogue import Catalogue, Model, load_catalogue
+from tintype.domain.errors import BadCheckpoint, BadSetting
+from tintype.domain.fixed import OPEN, Fixed
 from tintype.domain.project import Auth, Project
 from tintype.domain.quota import Quota
 from tintype.domain.rate import Limited, read_rate
 from tintype.domain.source import Source
+from tintype.engine.flux2.manifest import fixed_inputs
 from tintype.engine.images.signing import Signer, open_signer
 from tintype.engine.limits import Limits
 from tintype.engine.process import HostProcess, start_host
@@ -49,6 +52,8 @@ from tintype.worker.preparing import Preparing
 from tintype.worker.provenance import Provenance
 from tintype.worker.recycling import MemoryLimits
 
+log = structlog.get_logger()
+
 ACCOUNT = "default"
 FIRST_PROJECT = "first"
 BOOTSTRAP_PROJECT = "bootstrap"
@@ -66,8 +71,8 @@ async def open_books(settings: Settings) -> AsyncIterator[tuple[Database, Vault]
 
 @asynccontextmanager
 async def open_service(settings: Settings) -> AsyncIterator[Service]:
-    """The use cases on their store and bus. Raises BadSetting, BadCatalogue."""
-    catalogue = load_catalogue(settings.catalogue)
+    """The use cases on their store and bus. Raises BadSetting, BadCatalogue, BadCheckpoint."""
+    catalogue = served_catalogue(settings)
     objects = open_objects(
         settings.files_url,
         endpoint=settings.s3_endpoint,
@@ -90,6 +95,26 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
                 folders=settings.max_folders,
             ),
         )
+
+
+def served_catalogue(settings: Settings) -> Catalogue:
+    """The models on offer, with the inputs fixed that what draws them leaves no choice in.
+
+    Raises BadCatalogue, BadCheckpoint for the weights of the settings. Pages whose own weights cannot be read
+    stay as they are: their tasks fail with the reason.
+    """
+    catalogue = load_catalogue(settings.catalogue)
+    usual = fixed_inputs(settings.weights)
+
+    def fixed_of(model: Model) -> Fixed:
+        weights = catalogue.source_of(model.slug).weights
+        try:
+            return fixed_inputs(weights) if weights else usual
+        except BadCheckpoint as problem:
+            log.warning("weights_unreadable", model=model.slug, problem=str(problem))
+            return OPEN
+
+    return catalogue.fitted(fixed_of)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,6 +187,9 @@ def engine_starter(
         start_host,
         weights=settings.weights,
         device=settings.device,
+        dtype=settings.dtype,
+        offload=settings.offload,
+        quantisation=settings.quantisation,
         threads=settings.threads,
         places=settings.places,
         limits=limits_of(settings),
@@ -169,6 +197,7 @@ def engine_starter(
         model_patience=settings.model_patience,
         hub=not all(Path(each).is_dir() for each in weights),
         acceleration=settings.acceleration,
+        patience=settings.patience,
         on_log=relay,
     )
 

@@ -14,6 +14,7 @@ from tintype.domain.errors import BadAcceleration, BadModeration, BadSetting
 from tintype.domain.rate import read_rate
 from tintype.domain.web_address import is_web_address
 from tintype.engine.acceleration import read_acceleration
+from tintype.engine.placement import Dtype, Offload, Quantisation
 from tintype.moderation.policy import read_policy
 
 PREFIX = "TINTYPE_"
@@ -77,6 +78,22 @@ class Settings:
         "What draws: a folder or hub id in FLUX.2 format. Default: the embedded pictogram checkpoint.",
     )
     device: str = _knob("auto", "Where the engine computes: auto, cpu, cuda, cuda:1, mps.")
+    dtype: str = _knob(
+        "auto",
+        "Number format of the engine: float32, bfloat16, or auto for bfloat16 on GPUs that have it and "
+        "float32 elsewhere.",
+    )
+    offload: str = _knob(
+        "none",
+        "What waits in main memory and comes to the GPU layer by layer: none, text (the text encoder) or all "
+        "(the transformer, too).",
+    )
+    quantisation: str = _knob(
+        "none", "In how many bits the engine keeps weights: none, int8, or nf4 (4 bits, on CUDA)."
+    )
+    patience: float = _knob(
+        1800.0, "Seconds that an engine may take to get ready, with the download of its weights."
+    )
     threads: int = _knob(0, "CPU threads of the engine; 0 for one per core.")
     places: int = _knob(0, "How many tasks a worker holds at once; 0 to let the engine say.")
     memory_mb: int = _knob(
@@ -211,6 +228,10 @@ def _check(settings: Settings) -> None:
         problem=f"{PREFIX}BOOTSTRAP_KEY and {PREFIX}BOOTSTRAP_SECRET go together; one of them is missing",
     )
     demand("log_format", holds=settings.log_format in ("console", "json"), problem="must be console or json")
+    for name, words in (("dtype", Dtype), ("offload", Offload), ("quantisation", Quantisation)):
+        right = getattr(settings, name) in list(words)
+        demand(name, holds=right, problem=f"must be one of {', '.join(words)}")
+    demand("patience", holds=settings.patience > 0, problem="must be positive")
     levels = ("debug", "info", "warning", "error")
     demand("log_level", holds=settings.log_level in levels, problem=f"must be one of {', '.join(levels)}")
     try:

@@ -15,6 +15,7 @@ from engine.loras import write_lora
 from serving import Server, server_environment, start_server
 from tintype.engine.flux2.load import expected_bytes
 from tintype.engine.images.metadata import read_metadata
+from tintype.engine.placement import Placement
 
 PAGES = {
     "plain": "",
@@ -39,7 +40,7 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Path) -
 @pytest.fixture(scope="module")
 def settings(catalogue: Path, tiny_checkpoint: Path) -> dict[str, Any]:
     """Room for a model and a half."""
-    memory = 1.5 * expected_bytes(str(tiny_checkpoint), device="cpu") / 2**30
+    memory = 1.5 * expected_bytes(str(tiny_checkpoint), Placement(device="cpu")) / 2**30
     return {"weights": tiny_checkpoint, "catalogue": catalogue, "model_memory": memory}
 
 

@@ -101,6 +101,18 @@ def test_missing_weights_end_the_server_with_one_clear_line(tmp_path: Path) -> N
     assert "Traceback" not in done.stderr
 
 
+def test_a_folder_that_is_no_checkpoint_ends_the_server_with_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "klein").mkdir()
+
+    done = tintype("serve", cwd=tmp_path, port=str(free_port()), weights=str(tmp_path / "klein"))
+
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"tintype: {tmp_path / 'klein'}: model_index.json: is missing; a folder in FLUX.2 format has one "
+        "beside transformer, vae, text_encoder, …\n"
+    )
+
+
 def test_options_count_more_than_the_environment(tmp_path: Path) -> None:
     port = free_port()
     with on_terminal(

@@ -27,7 +27,7 @@ WEIGHTS = "diffusion_pytorch_model.safetensors"
 DAMAGES: dict[str, tuple[Damage, str]] = {
     "empty folder": (
         lambda f: [shutil.rmtree(f), f.mkdir()],
-        "model_index.json: .*No such file",
+        "model_index.json: is missing; a folder in FLUX.2 format has one",
     ),
     "index is not JSON": (
         lambda f: (f / "model_index.json").write_text("{"),
@@ -41,12 +41,29 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
         lambda f: (f / "model_index.json").write_text("{}"),
         "model_index.json: '_class_name' is missing",
     ),
-    "no transformer": (lambda f: shutil.rmtree(f / "transformer"), "transformer: .*No such file"),
+    "no transformer": (lambda f: shutil.rmtree(f / "transformer"), "transformer: config.json is missing"),
     "no transformer weights": (
         lambda f: (f / "transformer" / WEIGHTS).unlink(),
-        "transformer: .*No such file",
+        f"transformer: {WEIGHTS} is missing",
     ),
-    "weights cut short": (lambda f: truncate(f / "transformer" / WEIGHTS), "transformer: .*"),
+    "weights cut short": (
+        lambda f: truncate(f / "transformer" / WEIGHTS),
+        f"transformer: {WEIGHTS} is damaged or cut short",
+    ),
+    "another transformer": (
+        lambda f: edit_json(f / "transformer" / "config.json", _class_name="FluxTransformer2DModel"),
+        "transformer: holds a FluxTransformer2DModel, where a Flux2Transformer2DModel is needed",
+    ),
+    "a shard that is not there": (
+        lambda f: (f / "transformer" / f"{WEIGHTS}.index.json").write_text(
+            '{"weight_map": {"x_embedder.weight": "part-2.safetensors"}}'
+        ),
+        "transformer: part-2.safetensors is missing",
+    ),
+    "weights quantised in a way of their own": (
+        lambda f: edit_json(f / "transformer" / "config.json", quantization_config={"quant_method": "gguf"}),
+        "transformer: is quantised by gguf; served are torchao and bitsandbytes",
+    ),
     "weights of another shape": (
         lambda f: edit_json(f / "transformer" / "config.json", num_attention_heads=4),
         "transformer: .*size mismatch",
@@ -59,15 +76,15 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
         lambda f: edit_json(f / "transformer" / "config.json", num_single_layers=1),
         "transformer: weights hold unknown single_transformer_blocks.1",
     ),
-    "no vae": (lambda f: shutil.rmtree(f / "vae"), "vae: .*No such file"),
-    "vae cut short": (lambda f: truncate(f / "vae" / WEIGHTS), "vae: .*"),
-    "no text encoder": (lambda f: shutil.rmtree(f / "text_encoder"), "text_encoder: "),
+    "no vae": (lambda f: shutil.rmtree(f / "vae"), "vae: config.json is missing"),
+    "vae cut short": (lambda f: truncate(f / "vae" / WEIGHTS), "vae: .*damaged or cut short"),
+    "no text encoder": (lambda f: shutil.rmtree(f / "text_encoder"), "text_encoder: config.json is missing"),
     "text encoder cut short": (
         lambda f: truncate(f / "text_encoder" / "model.safetensors"),
-        "text_encoder: ",
+        "text_encoder: model.safetensors is damaged or cut short",
     ),
     "no tokenizer": (lambda f: shutil.rmtree(f / "tokenizer"), "tokenizer: "),
-    "no scheduler": (lambda f: shutil.rmtree(f / "scheduler"), "scheduler: .*No such file"),
+    "no scheduler": (lambda f: shutil.rmtree(f / "scheduler"), "scheduler: scheduler_config.json is missing"),
     "another schedule": (
         lambda f: edit_json(f / "scheduler" / "scheduler_config.json", use_beta_sigmas=True),
         "scheduler: scheduler option use_beta_sigmas is not supported",
@@ -96,6 +113,10 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
         lambda f: (f / "tintype.toml").write_text("[text]\nlayers = [1]"),
         "text_encoder: its embeddings do not fit the transformer",
     ),
+    "something fixed that cannot be": (
+        lambda f: (f / "tintype.toml").write_text("[fixed]\nsteps = 0"),
+        "sidecar: tintype.toml: .*>= 1",
+    ),
     "no text layer": (
         lambda f: (f / "tintype.toml").write_text("[text]\nlayers = []"),
         "sidecar: tintype.toml: ",
@@ -118,19 +139,39 @@ def test_a_broken_checkpoint_is_one_clear_line(klein: Path, tmp_path: Path, dama
 
 
 def test_a_folder_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(BadCheckpoint, match="nowhere: there is no such folder"):
+    with pytest.raises(BadCheckpoint, match=r"nowhere: there is no such folder; right is .* a hub id"):
         load_engine(str(tmp_path / "nowhere"), device="cpu", threads=1, places=0)
 
 
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    file = tmp_path / "flux2-dev.safetensors"
+    file.write_bytes(b"")
+
+    with pytest.raises(BadCheckpoint, match=r"flux2-dev\.safetensors: is a file; right is a folder"):
+        load_engine(str(file), device="cpu", threads=1, places=0)
+
+
 def test_a_hub_id_that_cannot_be_had_is_one_clear_line() -> None:
-    with pytest.raises(BadCheckpoint, match="nobody/nothing: download: ") as refusal:
+    with pytest.raises(
+        BadCheckpoint, match=r"nobody/nothing: download: .*not in the cache.*OFFLINE"
+    ) as refusal:
         load_engine("nobody/nothing", device="cpu", threads=1, places=0)
 
     assert "\n" not in str(refusal.value)
 
 
+def test_weights_that_do_not_fit_are_one_clear_line(klein: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 64.00 GiB.\nGPU 0 …")
+
+    monkeypatch.setattr("tintype.engine.flux2.weights.load_file", full)
+
+    with pytest.raises(BadCheckpoint, match="transformer: does not fit into memory; docs"):
+        load_engine(str(klein), device="cpu", threads=1, places=0)
+
+
 def test_a_device_that_is_not_there_is_one_clear_line(klein: Path) -> None:
-    with pytest.raises(BadCheckpoint, match="there is no device cuda:99 here"):
+    with pytest.raises(BadCheckpoint, match="there is no device cuda:99 here; right is auto, cpu"):
         load_engine(str(klein), device="cuda:99", threads=1, places=0)
 
 

@@ -11,6 +11,7 @@ import pytest
 from tintype.domain.errors import BadCheckpoint
 from tintype.domain.source import Source
 from tintype.engine.flux2.load import expected_bytes
+from tintype.engine.placement import Placement
 from tintype.engine.process import HostProcess, start_host
 from tintype.engine.protocol import (
     Drawn,
@@ -44,7 +45,7 @@ def models(klein: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Source
 @pytest.fixture
 def size(klein: Path) -> int:
     """Bytes of one model."""
-    return expected_bytes(str(klein), device="cpu")
+    return expected_bytes(str(klein), Placement(device="cpu"))
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def image(event: Event) -> bytes:
 
 
 def test_what_a_model_takes_is_known_before_it_is_loaded(klein: Path, engine_of: EngineOf) -> None:
-    expected = expected_bytes(str(klein), device="cpu")
+    expected = expected_bytes(str(klein), Placement(device="cpu"))
 
     assert engine_of(klein).checkpoint.bytes == pytest.approx(expected, rel=0.01)
 
@@ -214,7 +215,7 @@ async def test_a_model_larger_than_all_the_room_is_refused_with_both_sizes(
     start: Start, size: int, tmp_path: Path
 ) -> None:
     large = write_checkpoint(tmp_path / "large", vae_levels=6)
-    between = (size + expected_bytes(str(large), device="cpu")) / 2
+    between = (size + expected_bytes(str(large), Placement(device="cpu"))) / 2
     async with start(between / size) as host:
         await host.send(job(id="large", source=Source(weights=str(large))))
         await host.send(job(id="fits"))

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from tintype.engine.flux2.checkpoint import open_checkpoint
 from tintype.engine.flux2.engine import Flux2Engine
+from tintype.engine.flux2.placing import Placed
 from tintype.engine.flux2.recordings import KEPT, OFTEN, ROWS, Recordings, padded_rows
 
 from .drawing import EngineOf, draw, pixels
@@ -52,7 +53,7 @@ def without_gradients() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def transformer(klein: Path) -> Any:
-    return open_checkpoint(str(klein), device=torch.device("cpu"), dtype=torch.float32).transformer
+    return open_checkpoint(str(klein), Placed(device=torch.device("cpu"), dtype=torch.float32)).transformer
 
 
 @pytest.fixture
@@ -269,7 +270,7 @@ def test_a_dropped_job_takes_no_further_step_among_recorded_ones(
 def test_a_transformer_that_stands_in_for_the_recorded_one_is_asked_itself(
     klein: Path, transformer: Any, recorder: Recorder
 ) -> None:
-    checkpoint = open_checkpoint(str(klein), device=torch.device("cpu"), dtype=torch.float32)
+    checkpoint = open_checkpoint(str(klein), Placed(device=torch.device("cpu"), dtype=torch.float32))
     recordings = Recordings(checkpoint.transformer, recorder, most_tokens=MOST_TOKENS)
     recorded = replace(checkpoint, recordings=recordings)
 

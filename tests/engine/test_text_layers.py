@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from tintype.engine.flux2.text import load_encoder
+from tintype.engine.flux2.encoder import load_encoder
+from tintype.engine.flux2.placing import Placed
 
 SHAPE = {
     "vocab_size": 32,
@@ -52,7 +53,7 @@ def test_an_encoder_ends_at_the_last_layer_used(make: Any, tmp_path: Path) -> No
     whole.save_pretrained(tmp_path)
     tokens = torch.tensor([[3, 4, 5, 6]])
 
-    encoder = load_encoder(tmp_path, (1, 2), device=torch.device("cpu"), dtype=torch.float32)
+    encoder = load_encoder(tmp_path, (1, 2), Placed(device=torch.device("cpu"), dtype=torch.float32))
 
     names = [name for name, _ in encoder.named_modules() if "vision" not in name]
     assert sum(bool(re.search(r"layers?\.\d+$", name)) for name in names) == 2

@@ -195,10 +195,14 @@ async def _drawn(
     async with start_host(
         weights=base or settings.weights,
         device=settings.device,
+        dtype=settings.dtype,
+        offload=settings.offload,
+        quantisation=settings.quantisation,
         threads=settings.threads,
         places=settings.places,
         limits=limits_of(settings),
         acceleration=settings.acceleration,
+        patience=settings.patience,
         on_log=lambda line: None,  # what matters of it is in the error
     ) as host:
         if original is not None and not job.source.lora:  # which the host has not loaded yet

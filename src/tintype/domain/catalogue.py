@@ -161,7 +161,7 @@ class Catalogue:
     def fitted(self, fixed_of: Callable[[Model], Fixed]) -> Self:
         """The same pages, with the inputs fixed that what draws them leaves no choice in."""
         models = tuple(model.fitted(fixed_of(model)) for model in self.models)
-        return type(self)(models, pictures=self._pictures)
+        return type(self)(models, folder=self._folder)
 
     def find(self, owner: str, project: str) -> Model:
         """The model of a display or clean slug, percent-encoded or not, in any case.

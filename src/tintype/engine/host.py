@@ -30,6 +30,7 @@ from tintype.engine.log import log
 from tintype.engine.models import Models
 from tintype.engine.opening import BLANK, Opener
 from tintype.engine.pipes import Inbox, Inner, outbox, take_stdout
+from tintype.engine.placement import Dtype, Offload, Placement, Quantisation
 from tintype.engine.protocol import Broken, Event
 from tintype.engine.serving import Serving
 
@@ -85,7 +86,12 @@ def load(
     """
     opener = Opener(
         weights=options.weights,
-        device=options.device,
+        wanted=Placement(
+            device=options.device,
+            dtype=Dtype(options.dtype),
+            offload=Offload(options.offload),
+            quantisation=Quantisation(options.quantisation),
+        ),
         threads=options.threads,
         places=options.places,
         limits=Limits(
@@ -119,6 +125,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tintype.engine.host", description="Draws for a worker.")
     parser.add_argument("--weights", required=True, help=f"a FLUX.2 folder, a hub id, or {BLANK}")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    parser.add_argument("--dtype", default="auto", choices=list(Dtype))
+    parser.add_argument("--offload", default="none", choices=list(Offload))
+    parser.add_argument("--quantisation", default="none", choices=list(Quantisation))
     parser.add_argument("--threads", type=int, default=0, help="of the CPU; 0: torch decides")
     parser.add_argument("--places", type=int, default=0, help="jobs at once; 0: the engine decides")
     usual = Limits()

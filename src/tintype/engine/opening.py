@@ -14,11 +14,12 @@ from tintype.engine.engine import Engine
 from tintype.engine.limits import Limits
 from tintype.engine.loading import Install
 from tintype.engine.main_memory import main_memory
+from tintype.engine.placement import BLANK as BLANK
+from tintype.engine.placement import Placement
 
 if TYPE_CHECKING:
     from tintype.engine.flux2.adapting import Adapting
 
-BLANK = "blank:"
 GIB = 2**30
 
 
@@ -29,14 +30,14 @@ class Opener:
         self,
         *,
         weights: str,
-        device: str,
+        wanted: Placement,
         threads: int,
         places: int,
         limits: Limits,
         acceleration: Acceleration,
     ) -> None:
         self._weights = weights
-        self._device = device
+        self._wanted = wanted
         self._threads = threads
         self._places = places
         self._limits = limits
@@ -51,10 +52,13 @@ class Opener:
 
         return load_engine(
             weights,
-            device=self._device,
+            device=self._wanted.device,
             threads=self._threads,
             places=self._places,
             limits=self._limits,
+            dtype=self._wanted.dtype,
+            offload=self._wanted.offload,
+            quantisation=self._wanted.quantisation,
             acceleration=self._acceleration,
         )
 
@@ -64,7 +68,7 @@ class Opener:
             return int(gib * GIB) or main_memory()
         from tintype.engine.flux2.load import default_budget
 
-        return default_budget(self._weights, device=self._device)
+        return default_budget(self._weights, self._wanted)
 
     def measure(self, source: Source) -> int:
         if source.lora:
@@ -74,7 +78,7 @@ class Opener:
             return 0
         from tintype.engine.flux2.load import expected_bytes
 
-        return expected_bytes(weights, device=self._device)
+        return expected_bytes(weights, self._wanted)
 
     def load(self, source: Source, base: Engine | None) -> Install:
         if not source.lora:

@@ -47,6 +47,9 @@ async def start_host(
     *,
     weights: str,
     device: str = "auto",
+    dtype: str = "auto",
+    offload: str = "none",
+    quantisation: str = "none",
     threads: int = 0,
     places: int = 0,
     limits: Limits = Limits(),  # noqa: B008 - frozen
@@ -68,6 +71,7 @@ async def start_host(
     """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tintype.engine.host", "--weights", weights, "--device", device),
+        *("--dtype", dtype, "--offload", offload, "--quantisation", quantisation),
         *("--threads", str(threads), "--places", str(places)),
         *("--memory-mb", str(limits.memory_mb), "--step-tokens", str(limits.step_tokens)),
         *("--prompt-cache-mb", str(limits.prompt_cache_mb)),

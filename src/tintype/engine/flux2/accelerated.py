@@ -138,7 +138,7 @@ class Accelerated:
 
         layout = Layout(Canvas(height, width))
         return {
-            "hidden_states": random(rows, height * width, config.in_channels).to(self._dtype),
+            "hidden_states": random(rows, height * width, config.in_channels),
             "timestep": torch.linspace(0.9, 0.1, rows, device=self._device),
             "guidance": torch.full((rows,), 4.0, device=self._device) if config.guidance_embeds else None,
             "encoder_hidden_states": random(rows, text, config.joint_attention_dim).to(self._dtype),

@@ -145,7 +145,6 @@ class Batch:
         if self._guided is not None:
             latents = torch.cat([latents, latents[self._guided]])
             sigmas = torch.cat([sigmas, sigmas[self._guided]])
-        latents = latents.to(self._embeddings.dtype)
         if self._references is not None:
             latents = torch.cat([latents, self._references], dim=1)
         predicted: Tensor = transformer(

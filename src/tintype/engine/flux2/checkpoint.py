@@ -1,9 +1,7 @@
 """Everything read from a FLUX.2 folder: modules on their device, and the facts that drawing needs."""
 
 import json
-import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,45 +9,35 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tintype.domain.errors import BadCheckpoint
+from tintype.domain.fixed import OPEN, Fixed
 from tintype.engine.acceleration import NONE, Acceleration
 from tintype.engine.flux2.accelerated import Accelerated
 from tintype.engine.flux2.canvas import Canvases
 from tintype.engine.flux2.decode import Decoder
+from tintype.engine.flux2.encoder import load_encoder
+from tintype.engine.flux2.entrances import take_float32
 from tintype.engine.flux2.fingerprint import fingerprint
 from tintype.engine.flux2.footprint import bytes_in_files, bytes_of
+from tintype.engine.flux2.locating import locate
+from tintype.engine.flux2.manifest import read_manifest
+from tintype.engine.flux2.naming import naming
 from tintype.engine.flux2.needs import Needs, needs_of
+from tintype.engine.flux2.offloading import offload_layers
 from tintype.engine.flux2.packed import pack_linears
+from tintype.engine.flux2.placing import Placed
+from tintype.engine.flux2.quantising import is_quantised, own_quantisation
 from tintype.engine.flux2.recordings import Recordings
 from tintype.engine.flux2.references import ReferenceEncoder
-from tintype.engine.flux2.sidecar import Sidecar, Text, read_sidecar
+from tintype.engine.flux2.sidecar import Sidecar, Text
 from tintype.engine.flux2.sigmas import Shift
-from tintype.engine.flux2.text import (
-    CACHE_BYTES,
-    TextEncoder,
-    Tokenize,
-    dev_tokenize,
-    klein_tokenize,
-    load_encoder,
-)
+from tintype.engine.flux2.tensor_files import DIFFUSERS_STEM, TRANSFORMERS_STEM, open_files
+from tintype.engine.flux2.text import CACHE_BYTES, TextEncoder, Tokenize, dev_tokenize, klein_tokenize
 from tintype.engine.flux2.weights import load_module
+from tintype.engine.placement import Quantisation
 
-_PARTS = ("transformer", "vae", "text_encoder", "tokenizer", "scheduler")
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-_PROBLEM_LENGTH = 300
-
-
-@dataclass(frozen=True)
-class _Family:
-    """What a pipeline class in `model_index.json` stands for."""
-
-    text: Text
-    tokenize: Callable[[Path, Text], Tokenize]
-
-
-_FAMILIES = {
-    "Flux2KleinPipeline": _Family(Text(layers=(9, 18, 27)), klein_tokenize),
-    "Flux2Pipeline": _Family(Text(layers=(10, 20, 30)), dev_tokenize),
+_TOKENIZE: Mapping[str, Callable[[Path, Text], Tokenize]] = {
+    "Flux2KleinPipeline": klein_tokenize,
+    "Flux2Pipeline": dev_tokenize,
 }
 
 
@@ -76,6 +64,8 @@ class Checkpoint:
     """Guidance is an input of the transformer."""
     bytes: int
     """Of its weights, on the device."""
+    fixed: Fixed = OPEN
+    """What jobs cannot choose."""
     recordings: Recordings | None = None
     """Of the transformer's small forward passes."""
     uses: Sequence[str] = ()
@@ -91,10 +81,9 @@ class Checkpoint:
 
 
 def open_checkpoint(
-    path: str,
+    weights: str,
+    placed: Placed,
     *,
-    device: torch.device,
-    dtype: torch.dtype,
     cache_bytes: int = CACHE_BYTES,
     acceleration: Acceleration = NONE,
 ) -> Checkpoint:
@@ -102,37 +91,34 @@ def open_checkpoint(
 
     Raises `BadCheckpoint`, with one line that names the part and what is wrong with it.
     """
-    folder = _locate(path)
-    with _part(path, "model_index.json"):
-        index = json.loads((folder / "model_index.json").read_text())
-        family = _family(index)
-    with _part(path, "sidecar"):
-        sidecar = read_sidecar(folder)
-    text = sidecar.text or family.text
-    with _part(path, "scheduler"):
-        config = json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
+    folder = locate(weights)
+    manifest = read_manifest(weights, folder)
+    text, sidecar = manifest.text, manifest.sidecar
+    with naming(weights, "scheduler"):
+        config = json.loads((folder / "scheduler" / "scheduler_config.json").read_text("utf-8"))
         shift = Shift.from_config(config)
-    with _part(path, "transformer"):
-        transformer = _load_transformer(folder / "transformer", device, dtype)
-    with _part(path, "vae"):
-        vae = _load_vae(folder / "vae", device, dtype)
+    with naming(weights, "transformer"):
+        transformer = _load_transformer(folder / "transformer", placed)
+    with naming(weights, "vae"):
+        vae = _load_vae(folder / "vae", placed)
         if 4 * vae.config.latent_channels != transformer.config.in_channels:
             raise ValueError("its latent channels do not fit the transformer")
-    with _part(path, "sidecar"):
+    with naming(weights, "sidecar"):
         canvases = _canvases(sidecar, vae)
-    with _part(path, "tokenizer"):
-        tokenize = family.tokenize(folder / "tokenizer", text)
-    with _part(path, "text_encoder"):
-        encoder = load_encoder(folder / "text_encoder", text.layers, device=device, dtype=dtype)
+    with naming(weights, "tokenizer"):
+        tokenize = _TOKENIZE[manifest.pipeline](folder / "tokenizer", text)
+    with naming(weights, "text_encoder"):
+        encoder = load_encoder(folder / "text_encoder", text.layers, placed)
         prompts = TextEncoder(encoder=encoder, tokenize=tokenize, layers=text.layers, cache_bytes=cache_bytes)
         if prompts.empty.shape[-1] != transformer.config.joint_attention_dim:
             raise ValueError("its embeddings do not fit the transformer")
-    with _part(path, "acceleration"):
-        accelerated = Accelerated(transformer, acceleration, device=device, dtype=dtype)
+    with naming(weights, "acceleration"):
+        take_float32(transformer, placed.dtype)
+        accelerated = Accelerated(transformer, acceleration, device=placed.device, dtype=placed.dtype)
     return Checkpoint(
-        name=sidecar.name or folder.resolve().name,
-        device=device,
-        dtype=dtype,
+        name=manifest.name,
+        device=placed.device,
+        dtype=placed.dtype,
         transformer=transformer,
         decoder=Decoder(vae, token=canvases.token),
         references=ReferenceEncoder(vae, canvases),
@@ -141,62 +127,57 @@ def open_checkpoint(
         shift=shift,
         canvases=canvases,
         needs=needs_of(transformer, vae, prompts.empty, token=canvases.token),
-        classifier_free=not (transformer.config.guidance_embeds or index.get("is_distilled")),
+        classifier_free=not (transformer.config.guidance_embeds or manifest.distilled),
         embedded_guidance=bool(transformer.config.guidance_embeds),
-        bytes=bytes_of(transformer, vae, encoder, device=device),
+        bytes=bytes_of(transformer, vae, encoder, device=placed.device),
+        fixed=manifest.fixed,
         recordings=accelerated.recordings,
         uses=accelerated.uses,
         fingerprint=fingerprint(folder),
     )
 
 
-def expected_bytes(path: str, *, dtype: torch.dtype) -> int:
-    """What `Checkpoint.bytes` will be, without loading it. Raises `BadCheckpoint`."""
-    folder = _locate(path)
-    with _part(path, "model_index.json"):
-        family = _family(json.loads((folder / "model_index.json").read_text()))
-    with _part(path, "sidecar"):
-        layers = max((read_sidecar(folder).text or family.text).layers)
+def expected_bytes(weights: str, placed: Placed) -> int:
+    """What `Checkpoint.bytes` will be, nearly, without loading it. Raises `BadCheckpoint`."""
+    folder = locate(weights)
+    layers = max(read_manifest(weights, folder).text.layers)
+    parts = (
+        ("transformer", DIFFUSERS_STEM, None, placed.home_of_transformer, placed.quantisation),
+        ("vae", DIFFUSERS_STEM, None, placed.device, Quantisation.NONE),
+        ("text_encoder", TRANSFORMERS_STEM, layers, placed.home_of_text, placed.text_quantisation),
+    )
     total = 0
-    for name, depth in (("transformer", None), ("vae", None), ("text_encoder", layers)):
-        with _part(path, name):
-            total += bytes_in_files(folder / name, dtype=dtype, layers=depth)
+    for name, stem, depth, home, quantisation in parts:
+        with naming(weights, name):
+            files = open_files(folder / name, stem)
+        if home == placed.device:
+            total += bytes_in_files(files, dtype=placed.dtype, quantisation=quantisation, layers=depth)
     return total
 
 
-def _locate(path: str) -> Path:
-    folder = Path(path)
-    if folder.is_dir():
-        return folder
-    if not _HUB_ID.fullmatch(path):
-        raise BadCheckpoint(path=path, problem="there is no such folder")
-    with _part(path, "download"):
-        from huggingface_hub import snapshot_download
-
-        patterns = ["model_index.json", "tintype.toml", *(f"{part}/*" for part in _PARTS)]
-        return Path(snapshot_download(path, allow_patterns=patterns))
-
-
-def _family(index: dict[str, Any]) -> _Family:
-    name = index["_class_name"]
-    if name not in _FAMILIES:
-        raise ValueError(f"{name} is not a FLUX.2 pipeline")
-    return _FAMILIES[name]
-
-
-def _load_transformer(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
+def _load_transformer(folder: Path, placed: Placed) -> Any:
     from diffusers.models.transformers.transformer_flux2 import Flux2Transformer2DModel
 
-    transformer = load_module(Flux2Transformer2DModel, folder, device=device, dtype=dtype)
-    if device.type == "cpu":
+    transformer = load_module(
+        Flux2Transformer2DModel,
+        folder,
+        device=placed.home_of_transformer,
+        dtype=placed.dtype,
+        quantisation=placed.quantisation,
+    )
+    if placed.offloads_transformer:
+        if own_quantisation(transformer.config) == "bitsandbytes":
+            raise ValueError("is quantised by bitsandbytes, which cannot be offloaded; right is none or text")
+        offload_layers(transformer, placed.device)
+    elif placed.device.type == "cpu" and not is_quantised(transformer):
         pack_linears(transformer)
     return transformer
 
 
-def _load_vae(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
+def _load_vae(folder: Path, placed: Placed) -> Any:
     from diffusers.models.autoencoders.autoencoder_kl_flux2 import AutoencoderKLFlux2
 
-    return load_module(AutoencoderKLFlux2, folder, device=device, dtype=dtype)
+    return load_module(AutoencoderKLFlux2, folder, device=placed.device, dtype=placed.dtype)
 
 
 def _canvases(sidecar: Sidecar, vae: Any) -> Canvases:
@@ -209,15 +190,3 @@ def _canvases(sidecar: Sidecar, vae: Any) -> Canvases:
         if any(side < token or side % token for side in size):
             raise ValueError(f"native size {size[0]}x{size[1]} is not a multiple of {token}")
     return Canvases(token=token, native=table.native)
-
-
-@contextmanager
-def _part(path: str, name: str) -> Iterator[None]:
-    """Whatever goes wrong with this part is the checkpoint's fault, told in one line."""
-    try:
-        yield
-    except KeyError as error:
-        raise BadCheckpoint(path=path, problem=f"{name}: {error} is missing") from error
-    except Exception as error:
-        what = " ".join(str(error).split())[:_PROBLEM_LENGTH] or type(error).__name__
-        raise BadCheckpoint(path=path, problem=f"{name}: {what}") from error

@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 
@@ -144,6 +145,7 @@ class Flux2Engine:
         check(job)
         if job.id in self._runs or job.id in self._waiting:
             return
+        job = msgspec.structs.replace(job, **self._checkpoint.fixed.given())
         if job.images:
             references = self.prepare(job)
         waiting = self._new_waiting(job, references)

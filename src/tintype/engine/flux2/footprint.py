@@ -1,20 +1,23 @@
 """What models take of a device's memory: before they are loaded, and after."""
 
-import json
-import struct
+import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from tintype.engine.flux2.packed import PackedLinear
+from tintype.engine.flux2.tensor_files import TensorFiles
 from tintype.engine.main_memory import main_memory
+from tintype.engine.placement import Quantisation
 
 _GPU_SHARE = 0.8
 _MAIN_SHARE = 0.5
 _LAYER = ".layers."
-_UNUSED = ("lm_head.",)
+_UNUSED = ("lm_head.", "language_model.lm_head.", "vision_tower.", "multi_modal_projector.")
+_EMBEDDINGS = "embed_tokens"
+_ITEMS = {Quantisation.INT8: 1.0, Quantisation.NF4: 0.52}
+"""Bytes of a weight of a linear layer."""
 
 
 def default_budget(device: torch.device) -> int:
@@ -27,28 +30,29 @@ def default_budget(device: torch.device) -> int:
 def bytes_of(*modules: Any, device: torch.device) -> int:
     """Of the modules' weights, as far as they are on the device."""
     weights = {id(tensor): tensor for module in modules for tensor in _tensors(module)}
-    held = sum(tensor.nbytes for tensor in weights.values() if tensor.device.type == device.type)
+    held = sum(_nbytes(tensor) for tensor in weights.values() if tensor.device.type == device.type)
     return held + sum(packed.nbytes for module in modules for packed in _packed(module))
 
 
-def bytes_in_files(folder: Path, *, dtype: torch.dtype, layers: int | None = None) -> int:
-    """What the weights of a folder will take in that number format, by the heads of its safetensors files.
+def bytes_in_files(
+    files: TensorFiles,
+    *,
+    dtype: torch.dtype,
+    quantisation: Quantisation = Quantisation.NONE,
+    layers: int | None = None,
+) -> int:
+    """What the weights of the files will take in that number format and in so many bits.
 
-    Of stacked layers only the first `layers` are counted. Raises `OSError` or `ValueError` for damaged files.
+    Of stacked layers only the first `layers` are counted.
     """
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise FileNotFoundError(f"no weights (*.safetensors) in {folder.name}")
-    shapes = [(name, entry["shape"]) for file in files for name, entry in _head(file).items()]
-    return sum(_numbers(shape) * dtype.itemsize for name, shape in shapes if _is_loaded(name, layers))
-
-
-def _head(file: Path) -> dict[str, Any]:
-    with file.open("rb") as stream:
-        (length,) = struct.unpack("<Q", stream.read(8))
-        head: dict[str, Any] = json.loads(stream.read(length))
-    head.pop("__metadata__", None)
-    return head
+    item = _ITEMS.get(quantisation, dtype.itemsize)
+    return round(
+        sum(
+            math.prod(shape) * (item if len(shape) == 2 and _EMBEDDINGS not in name else dtype.itemsize)
+            for name, shape in files.shapes.items()
+            if _is_loaded(name, layers)
+        )
+    )
 
 
 def _is_loaded(name: str, layers: int | None) -> bool:
@@ -58,13 +62,6 @@ def _is_loaded(name: str, layers: int | None) -> bool:
     return not name.startswith(_UNUSED) and not (number.isdigit() and int(number) >= layers)
 
 
-def _numbers(shape: list[int]) -> int:
-    count = 1
-    for side in shape:
-        count *= side
-    return count
-
-
 def _tensors(module: Any) -> Iterator[torch.Tensor]:
     yield from module.parameters()
     yield from module.buffers()
@@ -72,3 +69,11 @@ def _tensors(module: Any) -> Iterator[torch.Tensor]:
 
 def _packed(module: Any) -> Iterator[PackedLinear]:
     return (child for child in module.modules() if isinstance(child, PackedLinear))
+
+
+def _nbytes(tensor: Any) -> int:
+    """Also of tensors that are made of others, as quantised ones are."""
+    if not hasattr(tensor, "__tensor_flatten__"):
+        return int(tensor.nbytes)
+    names, _ = tensor.__tensor_flatten__()
+    return sum(_nbytes(getattr(tensor, name)) for name in names)

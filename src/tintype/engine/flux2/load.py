@@ -13,8 +13,10 @@ from tintype.engine.flux2 import checkpoint, footprint
 from tintype.engine.flux2.checkpoint import open_checkpoint
 from tintype.engine.flux2.engine import Flux2Engine
 from tintype.engine.flux2.memory import budget_of
+from tintype.engine.flux2.placing import Placed, place
 from tintype.engine.limits import MIB, Limits
 from tintype.engine.log import log
+from tintype.engine.placement import Dtype, Offload, Placement, Quantisation
 from tintype.engine.screening import Screening
 
 _PLACES = 16
@@ -35,20 +37,29 @@ def load_engine(
     places: int,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     acceleration: Acceleration = NONE,
+    dtype: str = Dtype.AUTO,
+    offload: str = Offload.NONE,
+    quantisation: str = Quantisation.NONE,
 ) -> Engine:
     """An engine for the checkpoint; 0 threads or places leave the choice here.
 
-    Raises `BadCheckpoint`, also when the device is not there, or cannot be made as fast as is asked for.
+    The words for its placement are those of `tintype.engine.placement`.
+
+    Raises `BadCheckpoint`, also when the machine cannot do what is wanted, or not as fast as is asked for.
     """
     if threads:
         torch.set_num_threads(threads)
-    chosen = _device(weights, device)
-    on_cpu = chosen.type == "cpu"
-    cache_bytes = limits.prompt_cache_mb * MIB
-    opened = open_checkpoint(
-        weights, device=chosen, dtype=_dtype(chosen), cache_bytes=cache_bytes, acceleration=acceleration
+    wanted = Placement(
+        device=device,
+        dtype=Dtype(dtype),
+        offload=Offload(offload),
+        quantisation=Quantisation(quantisation),
     )
-    memory = limits.memory_mb * MIB or budget_of(chosen, beside=cache_bytes)
+    placed = _placed(weights, wanted)
+    on_cpu = placed.device.type == "cpu"
+    cache_bytes = limits.prompt_cache_mb * MIB
+    opened = open_checkpoint(weights, placed, cache_bytes=cache_bytes, acceleration=acceleration)
+    memory = limits.memory_mb * MIB or budget_of(placed.device, beside=cache_bytes)
     log("memory for jobs", mib=memory // MIB)
     return Flux2Engine(
         opened,
@@ -61,29 +72,21 @@ def load_engine(
     )
 
 
-def expected_bytes(weights: str, *, device: str) -> int:
+def expected_bytes(weights: str, wanted: Placement) -> int:
     """What the checkpoint will take of the device's memory. Raises as `load_engine`."""
-    return checkpoint.expected_bytes(weights, dtype=_dtype(_device(weights, device)))
+    return checkpoint.expected_bytes(weights, _placed(weights, wanted))
 
 
-def default_budget(weights: str, *, device: str) -> int:
+def default_budget(weights: str, wanted: Placement) -> int:
     """Bytes of the device that models may take together. Raises as `load_engine`."""
-    return footprint.default_budget(_device(weights, device))
+    return footprint.default_budget(_placed(weights, wanted).device)
 
 
-def _dtype(device: torch.device) -> torch.dtype:
-    return torch.float32 if device.type == "cpu" else torch.bfloat16
-
-
-def _device(weights: str, name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
+def _placed(weights: str, wanted: Placement) -> Placed:
     try:
-        torch.empty(1, device=name)
-        return torch.device(name)
-    except (RuntimeError, AssertionError) as error:
-        problem = f"there is no device {name} here"
-        raise BadCheckpoint(path=weights, problem=problem) from error
+        return place(wanted)
+    except ValueError as error:
+        raise BadCheckpoint(path=weights, problem=error) from error
 
 
 def _versions(uses: Sequence[str]) -> dict[str, str]:

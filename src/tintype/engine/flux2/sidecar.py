@@ -5,6 +5,7 @@ from typing import Annotated
 
 import msgspec
 
+from tintype.domain.fixed import Fixed
 from tintype.engine.protocol import MOST_IMAGES
 
 FILE = "tintype.toml"
@@ -57,6 +58,8 @@ class Sidecar(_Table, frozen=True):
     canvas: CanvasTable = CanvasTable()
     edit: Edit = Edit()
     defaults: Defaults = Defaults()
+    fixed: Fixed | None = None
+    """What jobs cannot choose; None: what the format says."""
 
 
 def read_sidecar(folder: Path) -> Sidecar:

@@ -1,7 +1,4 @@
-"""Prompts in, embeddings out: as the stock FLUX.2 pipelines compute them, without what they throw away.
-
-The encoder is loaded up to the last layer whose output is used; no language-model head, no logits.
-"""
+"""Prompts in, embeddings out: as the stock FLUX.2 pipelines compute them, without what they throw away."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -9,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tintype.domain.prompt import LONGEST_READ
 from tintype.engine.flux2.remembered import Remembered
@@ -64,37 +61,6 @@ class TextEncoder:
         return torch.cat(states, dim=-1)
 
 
-def load_encoder(folder: Path, layers: tuple[int, ...], *, device: torch.device, dtype: torch.dtype) -> Any:
-    """The transformers model of the folder, up to the deepest of the layers.
-
-    Raises `OSError` or `ValueError` for missing or damaged files.
-    """
-    from transformers import AutoConfig, AutoModel
-
-    config = AutoConfig.from_pretrained(folder, local_files_only=True)
-    stack_config = getattr(config, "text_config", config)
-    depth, deepest = stack_config.num_hidden_layers, max(layers)
-    if deepest > depth:
-        raise ValueError(f"layer {deepest} is used of an encoder with {depth} layers")
-    stack_config.num_hidden_layers = deepest
-    if getattr(stack_config, "layer_types", None):
-        stack_config.layer_types = stack_config.layer_types[:deepest]
-    if hasattr(stack_config, "use_cache"):
-        stack_config.use_cache = False
-    # What BERT says about a whole text is not used, and not in the files.
-    options = {"add_pooling_layer": False} if config.model_type == "bert" else {}
-    model, loaded = AutoModel.from_pretrained(
-        folder, config=config, dtype=dtype, local_files_only=True, output_loading_info=True, **options
-    )
-    if missing := sorted(loaded["missing_keys"]):
-        raise ValueError(f"weights lack {missing[0]}")
-    stack = getattr(model, "language_model", model)
-    if deepest < depth and hasattr(stack, "norm"):
-        # The last hidden state is the only normalised one, and here it was an inner one.
-        stack.norm = nn.Identity()
-    return model.to(device).requires_grad_(False).eval()
-
-
 def klein_tokenize(folder: Path, text: Text) -> Tokenize:
     """As `Flux2KleinPipeline`: the prompt as a user's message, padded to the full length."""
     from transformers import AutoTokenizer
@@ -121,18 +87,24 @@ def klein_tokenize(folder: Path, text: Text) -> Tokenize:
 
 
 def dev_tokenize(folder: Path, text: Text) -> Tokenize:
-    """As `Flux2Pipeline`: a fixed system message, then the prompt without image marks."""
-    from diffusers.pipelines.flux2.system_messages import SYSTEM_MESSAGE
-    from transformers import AutoProcessor
+    """As `Flux2Pipeline`: a fixed system message, then the prompt without image marks.
 
-    processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
+    Of the processor that stands in the folder no more than the tokenizer is used: its other half is for
+    pictures, and needs a library of its own.
+    """
+    from diffusers.pipelines.flux2.system_messages import SYSTEM_MESSAGE
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    if not tokenizer.chat_template:
+        raise ValueError("chat_template.jinja is missing")
 
     def tokenize(prompt: str) -> Mapping[str, Tensor]:
         parts = {"system": SYSTEM_MESSAGE, "user": prompt.replace("[IMG]", "")}
         messages = [
             {"role": role, "content": [{"type": "text", "text": part}]} for role, part in parts.items()
         ]
-        inputs: Mapping[str, Tensor] = processor.apply_chat_template(
+        inputs: Mapping[str, Tensor] = tokenizer.apply_chat_template(
             [messages],
             add_generation_prompt=False,
             tokenize=True,

@@ -1,0 +1,40 @@
+"""Modules whose layers wait in the computer's memory and come to the device one after the other.
+
+diffusers' group offloading: while a layer computes, the next one is on its way, from pinned memory and on a
+stream of its own.
+"""
+
+from typing import Any
+
+import torch
+
+from tintype.engine.flux2.quantising import demand_libraries
+from tintype.engine.placement import Offload, Quantisation
+
+
+def demand_offload(offload: Offload, quantisation: Quantisation, device: torch.device) -> None:
+    """Raises `ValueError` if the device or the installation cannot do it."""
+    if offload is Offload.NONE:
+        return
+    if device.type != "cuda":
+        raise ValueError(f"TINTYPE_OFFLOAD={offload} needs a cuda device, not {device}; right is none")
+    if offload is Offload.ALL and quantisation is Quantisation.NF4:
+        raise ValueError(
+            "TINTYPE_QUANTISATION=nf4 cannot be offloaded; right is int8 or none, or TINTYPE_OFFLOAD=text"
+        )
+    demand_libraries("accelerate", of=f"TINTYPE_OFFLOAD={offload}")
+
+
+def offload_layers(module: Any, device: torch.device) -> None:
+    """From now on the module computes on the device and waits on the CPU, where it is now."""
+    from diffusers.hooks import apply_group_offloading
+
+    apply_group_offloading(
+        module,
+        onload_device=device,
+        offload_device=torch.device("cpu"),
+        offload_type="block_level",
+        num_blocks_per_group=1,
+        use_stream=device.type == "cuda",
+        non_blocking=device.type == "cuda",
+    )
