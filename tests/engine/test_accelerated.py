@@ -52,6 +52,16 @@ def test_velocities_stay_what_they_are(plain: Any, wishes: str, uses: list[str])
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 
+def test_half_a_precision_takes_latents_in_float32(plain: Any) -> None:
+    half = copy.deepcopy(plain).to(torch.bfloat16)
+
+    fast = Accelerated(half, NONE, device=CPU, dtype=torch.bfloat16)
+
+    assert fast._inputs(1, 4, 4)["hidden_states"].dtype is torch.float32
+    for one, other in zip(velocities(fast), velocities(accelerated(plain, "off")), strict=True):
+        assert (one.float() - other).norm() < 0.05 * other.norm()
+
+
 def test_attention_is_chosen_for_one_model_alone(plain: Any) -> None:
     from diffusers.models.attention_dispatch import AttentionBackendName, _AttentionBackendRegistry
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from tintype.engine.acceleration import Acceleration, Use
 from tintype.engine.flux2.canvas import Canvas
 from tintype.engine.flux2.cuda_graphs import CudaGraphs
+from tintype.engine.flux2.entrances import take_float32
 from tintype.engine.flux2.float8 import use_float8
 from tintype.engine.flux2.layout import Layout, image_positions, text_positions
 from tintype.engine.flux2.positions import remember_positions
@@ -40,6 +41,7 @@ class Accelerated:
         self.uses: list[str] = []
         self.recordings: Recordings | None = None
         remember_positions(transformer)
+        take_float32(transformer, dtype)
         tokens = int(MOST_WORK / (2 * sum(parameter.numel() for parameter in transformer.parameters())))
         if wishes.attention != "auto":
             self._demand("attention", wishes.attention, self._set_attention)

@@ -15,7 +15,6 @@ from tintype.engine.flux2.accelerated import Accelerated
 from tintype.engine.flux2.canvas import Canvases
 from tintype.engine.flux2.decode import Decoder
 from tintype.engine.flux2.encoder import load_encoder
-from tintype.engine.flux2.entrances import take_float32
 from tintype.engine.flux2.fingerprint import fingerprint
 from tintype.engine.flux2.footprint import bytes_in_files, bytes_of
 from tintype.engine.flux2.locating import locate
@@ -113,7 +112,6 @@ def open_checkpoint(
         if prompts.empty.shape[-1] != transformer.config.joint_attention_dim:
             raise ValueError("its embeddings do not fit the transformer")
     with naming(weights, "acceleration"):
-        take_float32(transformer, placed.dtype)
         accelerated = Accelerated(transformer, acceleration, device=placed.device, dtype=placed.dtype)
     return Checkpoint(
         name=manifest.name,

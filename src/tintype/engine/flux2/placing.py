@@ -62,8 +62,7 @@ def _device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        torch.empty(1, device=name)
-        return torch.device(name)
+        return torch.empty(1, device=name).device  # with its number, as its tensors will name it
     except (RuntimeError, AssertionError) as error:
         raise ValueError(f"there is no device {name} here; right is {_right()}") from error
 
