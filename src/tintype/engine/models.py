@@ -169,7 +169,7 @@ class Models:
             engine.free_memory()
 
     def device_memory(self) -> int:
-        return max(engine.device_memory() for engine in self._engines.values())
+        return max((engine.device_memory() for engine in self._engines.values()), default=0)
 
     def _weight(self, source: Source) -> float:
         """Of all who wait for it, each counted once."""
