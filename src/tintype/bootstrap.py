@@ -184,6 +184,17 @@ def engine_starter(
     """How an engine host of these settings is started, to draw the models of the catalogue."""
     weights = {catalogue.source_of(model.slug).weights for model in catalogue.models} - {""}
     return partial(
+        host_starter(settings),
+        model_memory=settings.model_memory,
+        model_patience=settings.model_patience,
+        hub=not all(Path(each).is_dir() for each in weights),
+        on_log=relay,
+    )
+
+
+def host_starter(settings: Settings) -> Callable[..., AbstractAsyncContextManager[HostProcess]]:
+    """How an engine host is started that draws with the weights of these settings, as they say."""
+    return partial(
         start_host,
         weights=settings.weights,
         device=settings.device,
@@ -192,22 +203,13 @@ def engine_starter(
         quantisation=settings.quantisation,
         threads=settings.threads,
         places=settings.places,
-        limits=limits_of(settings),
-        model_memory=settings.model_memory,
-        model_patience=settings.model_patience,
-        hub=not all(Path(each).is_dir() for each in weights),
+        limits=Limits(
+            memory_mb=settings.memory_mb,
+            step_tokens=settings.step_tokens,
+            prompt_cache_mb=settings.prompt_cache_mb,
+        ),
         acceleration=settings.acceleration,
         patience=settings.patience,
-        on_log=relay,
-    )
-
-
-def limits_of(settings: Settings) -> Limits:
-    """What engines of these settings may use."""
-    return Limits(
-        memory_mb=settings.memory_mb,
-        step_tokens=settings.step_tokens,
-        prompt_cache_mb=settings.prompt_cache_mb,
     )
 
 

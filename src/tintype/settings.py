@@ -243,19 +243,22 @@ def _check(settings: Settings) -> None:
     except BadAcceleration as problem:
         raise BadSetting(name=f"{PREFIX}ACCELERATION", problem=problem) from problem
     _check_provenance(settings, demand)
-    demand("threads", holds=settings.threads >= 0, problem="must not be negative")
-    demand("places", holds=settings.places >= 0, problem="must not be negative")
     for name in (
+        "threads",
+        "places",
         "memory_mb",
         "step_tokens",
         "prompt_cache_mb",
         "recycle_memory_mb",
         "recycle_device_memory_mb",
+        "model_memory",
+        "model_patience",
+        "grace",
+        "max_uploads_mb",
+        "max_uploads",
+        "max_folders",
     ):
         demand(name, holds=getattr(settings, name) >= 0, problem="must not be negative")
-    demand("model_memory", holds=settings.model_memory >= 0, problem="must not be negative")
-    demand("model_patience", holds=settings.model_patience >= 0, problem="must not be negative")
-    demand("grace", holds=settings.grace >= 0, problem="must not be negative")
     demand("heartbeat", holds=settings.heartbeat > 0, problem="must be positive")
     demand(
         "silence",
@@ -277,8 +280,6 @@ def _check(settings: Settings) -> None:
     demand("callbacks_first_retry", holds=settings.callbacks_first_retry > 0, problem="must be positive")
     demand("max_body_mb", holds=settings.max_body_mb >= 1, problem="must be at least 1")
     demand("max_file_mb", holds=settings.max_file_mb >= 1, problem="must be at least 1")
-    for name in ("max_uploads_mb", "max_uploads", "max_folders"):
-        demand(name, holds=getattr(settings, name) >= 0, problem="must not be negative")
 
 
 def _check_provenance(settings: Settings, demand: Callable[..., None]) -> None:

@@ -157,10 +157,15 @@ async def test_a_model_that_is_used_stays_until_it_is_not(start: Start, models: 
     assert listener.states().index((models[1], "loaded")) > evicted
 
 
-async def test_who_waits_too_long_for_room_comes_before_new_jobs_of_the_model_in_the_way(
-    start: Start, models: list[Source]
+@pytest.mark.parametrize(
+    ("patience", "order"),
+    [(0.0, ["long", "waiting", "late"]), (600.0, ["late", "long", "waiting"])],
+    ids=["no longer", "until then"],
+)
+async def test_the_model_in_the_way_takes_new_jobs_while_the_one_that_waits_for_room_has_patience(
+    start: Start, models: list[Source], patience: float, order: list[str]
 ) -> None:
-    async with start(1.5, model_patience=0.0) as host:
+    async with start(1.5, model_patience=patience) as host:
         listener = Listener(host)
         await host.send(job(id="long", steps=1000))
         await host.send(job(id="waiting", source=models[1]))
@@ -169,20 +174,7 @@ async def test_who_waits_too_long_for_room_comes_before_new_jobs_of_the_model_in
         await host.send(job(id="late"))
         await listener.ends("long", "waiting", "late")
 
-    assert list(listener.ended) == ["long", "waiting", "late"]
-
-
-async def test_before_that_the_model_in_the_way_draws_on(start: Start, models: list[Source]) -> None:
-    async with start(1.5, model_patience=600.0) as host:
-        listener = Listener(host)
-        await host.send(job(id="long", steps=1000))
-        await host.send(job(id="waiting", source=models[1]))
-        await listener.until(partial(stands, models[1], "loading"))
-        await listener.until(lambda event: isinstance(event, Progress), count=50)
-        await host.send(job(id="late"))
-        await listener.ends("long", "waiting", "late")
-
-    assert list(listener.ended) == ["late", "long", "waiting"]
+    assert list(listener.ended) == order
 
 
 async def test_a_model_that_cannot_be_loaded_fails_its_own_jobs_alone(

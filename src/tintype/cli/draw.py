@@ -187,22 +187,13 @@ async def _drawn(
     from msgspec import to_builtins
     from msgspec.structs import replace
 
-    from tintype.bootstrap import limits_of
-    from tintype.engine.process import start_host
+    from tintype.bootstrap import host_starter
 
     show.show("loading the model")
     base, job = job.source.weights, replace(job, source=replace(job.source, weights=""))
-    async with start_host(
+    start = host_starter(settings)
+    async with start(
         weights=base or settings.weights,
-        device=settings.device,
-        dtype=settings.dtype,
-        offload=settings.offload,
-        quantisation=settings.quantisation,
-        threads=settings.threads,
-        places=settings.places,
-        limits=limits_of(settings),
-        acceleration=settings.acceleration,
-        patience=settings.patience,
         on_log=lambda line: None,  # what matters of it is in the error
     ) as host:
         if original is not None and not job.source.lora:  # which the host has not loaded yet
