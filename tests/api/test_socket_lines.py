@@ -15,8 +15,8 @@ from api.listener import assert_in_order, listening
 from api.played import Played
 from api.raw import line_to, request
 from api.wire import Wire, start_wire
-from tintype import bootstrap
 from tintype.api.frames import ROOM, Frame, Inbox
+from tintype.bootstrap.http_server import OPTIONS
 from tintype.domain.events import progress_event
 from tintype.domain.lifecycle import Status
 from tintype.worker.story import tell
@@ -100,7 +100,7 @@ def test_check_77_whoever_answers_pings_stays(impatient: Wire) -> None:
 
 
 def test_check_77_a_server_pings_as_often_as_it_must() -> None:
-    config = uvicorn.Config("unused", **bootstrap._UVICORN)
+    config = uvicorn.Config("unused", **OPTIONS)
 
     assert config.ws_ping_interval is not None
     assert config.ws_ping_timeout is not None
