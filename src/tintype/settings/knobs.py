@@ -1,37 +1,12 @@
-"""Every knob of the service: typed, described, frozen. The only reader of the environment."""
+"""Every knob of the service: typed, described, frozen."""
 
-import difflib
-import os
-import tomllib
-from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any, cast, get_type_hints
-from urllib.parse import urlsplit
+from typing import Any
 
-from tintype.domain.addresses import read_networks
-from tintype.domain.errors import BadAcceleration, BadModeration, BadSetting
-from tintype.domain.rate import read_rate
-from tintype.domain.web_address import is_web_address
-from tintype.engine.acceleration import read_acceleration
-from tintype.engine.placement import Dtype, Offload, Quantisation
-from tintype.moderation.policy import read_policy
+from tintype.settings.checks import check
 
-PREFIX = "TINTYPE_"
-CLIENT_NAMES = frozenset({"URL", "KEY", "SECRET", "SIGN_REQUESTS"})
-"""Read by the command line when it talks to a server; not settings of the service."""
-YES_OR_NO = {
-    "yes": True,
-    "true": True,
-    "on": True,
-    "1": True,
-    "no": False,
-    "false": False,
-    "off": False,
-    "0": False,
-}
-
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 EMBEDDED_CHECKPOINT = HERE / "models" / "pictograms"
 
 
@@ -201,7 +176,7 @@ class Settings:
             if not getattr(self, name):
                 object.__setattr__(self, name, default)
         object.__setattr__(self, "public_url", self.public_url.rstrip("/"))
-        _check(self)
+        check(self)
 
 
 def _in_url(host: str) -> str:
@@ -210,149 +185,6 @@ def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _check(settings: Settings) -> None:
-    def demand(name: str, *, holds: bool, problem: str) -> None:
-        if not holds:
-            raise BadSetting(name=PREFIX + name.upper(), problem=problem)
-
-    demand("port", holds=1 <= settings.port <= 65535, problem="must be between 1 and 65535")
-    parts = urlsplit(settings.public_url)
-    demand(
-        "public_url",
-        holds=parts.scheme in ("http", "https") and bool(parts.netloc),
-        problem=f"must be an absolute http(s) URL, not {settings.public_url!r}",
-    )
-    demand(
-        "bootstrap_secret",
-        holds=bool(settings.bootstrap_key) == bool(settings.bootstrap_secret),
-        problem=f"{PREFIX}BOOTSTRAP_KEY and {PREFIX}BOOTSTRAP_SECRET go together; one of them is missing",
-    )
-    demand("log_format", holds=settings.log_format in ("console", "json"), problem="must be console or json")
-    for name, words in (("dtype", Dtype), ("offload", Offload), ("quantisation", Quantisation)):
-        right = getattr(settings, name) in list(words)
-        demand(name, holds=right, problem=f"must be one of {', '.join(words)}")
-    demand("patience", holds=settings.patience > 0, problem="must be positive")
-    levels = ("debug", "info", "warning", "error")
-    demand("log_level", holds=settings.log_level in levels, problem=f"must be one of {', '.join(levels)}")
-    try:
-        read_policy(settings.moderation)
-    except BadModeration as problem:
-        raise BadSetting(name=f"{PREFIX}MODERATION", problem=problem) from problem
-    try:
-        read_acceleration(settings.acceleration)
-    except BadAcceleration as problem:
-        raise BadSetting(name=f"{PREFIX}ACCELERATION", problem=problem) from problem
-    _check_provenance(settings, demand)
-    for name in (
-        "threads",
-        "places",
-        "memory_mb",
-        "step_tokens",
-        "prompt_cache_mb",
-        "recycle_memory_mb",
-        "recycle_device_memory_mb",
-        "model_memory",
-        "model_patience",
-        "grace",
-        "max_uploads_mb",
-        "max_uploads",
-        "max_folders",
-    ):
-        demand(name, holds=getattr(settings, name) >= 0, problem="must not be negative")
-    demand("heartbeat", holds=settings.heartbeat > 0, problem="must be positive")
-    demand(
-        "silence",
-        holds=settings.silence >= 2 * settings.heartbeat,
-        problem=f"must be at least twice {PREFIX}HEARTBEAT",
-    )
-    for name, read in (
-        ("rate_run", read_rate),
-        ("rate_upload", read_rate),
-        ("trusted_proxies", read_networks),
-    ):
-        try:
-            read(getattr(settings, name))
-        except ValueError as problem:
-            demand(name, holds=False, problem=str(problem))
-    demand("nonce_window", holds=settings.nonce_window > 0, problem="must be positive")
-    demand("sync_wait", holds=settings.sync_wait > 0, problem="must be positive")
-    demand("callbacks_timeout", holds=settings.callbacks_timeout > 0, problem="must be positive")
-    demand("callbacks_first_retry", holds=settings.callbacks_first_retry > 0, problem="must be positive")
-    demand("max_body_mb", holds=settings.max_body_mb >= 1, problem="must be at least 1")
-    demand("max_file_mb", holds=settings.max_file_mb >= 1, problem="must be at least 1")
-
-
-def _check_provenance(settings: Settings, demand: Callable[..., None]) -> None:
-    demand("metadata", holds=settings.metadata in ("full", "minimal"), problem="must be full or minimal")
-    demand(
-        "c2pa_key",
-        holds=bool(settings.c2pa_certificate) == bool(settings.c2pa_key),
-        problem=f"{PREFIX}C2PA_CERTIFICATE and {PREFIX}C2PA_KEY go together; one of them is missing",
-    )
-    authority = settings.c2pa_timestamps
-    demand(
-        "c2pa_timestamps",
-        holds=not authority or bool(settings.c2pa_certificate),
-        problem=f"is for signatures; set {PREFIX}C2PA_CERTIFICATE and {PREFIX}C2PA_KEY too",
-    )
-    demand(
-        "c2pa_timestamps",
-        holds=not authority or is_web_address(authority),
-        problem=f"must be an absolute http(s) URL, not {authority!r}",
-    )
-
-
-def read_settings(
-    environment: Mapping[str, str] | None = None, *, overrides: Mapping[str, Any] | None = None
-) -> Settings:
-    """Settings from, in rising order: defaults, the TOML file, the environment, `overrides`.
-
-    Raises BadSetting with the name and what would be right.
-    """
-    environment = os.environ if environment is None else environment
-    values = dict(_from_file(environment.get(f"{PREFIX}CONFIG", "")))
-    for variable, text in environment.items():
-        name = variable.removeprefix(PREFIX)
-        if variable.startswith(PREFIX) and name not in CLIENT_NAMES | {"CONFIG"} and text != "":
-            values[variable] = text
-    parsed = {_known(name).name: _parse(name, value) for name, value in values.items()}
-    given = {name: value for name, value in (overrides or {}).items() if value is not None}
-    return Settings(**(parsed | given))
-
-
-def _from_file(path: str) -> Mapping[str, Any]:
-    if not path:
-        return {}
-    try:
-        return tomllib.loads(Path(path).expanduser().read_text("utf-8"))
-    except (OSError, ValueError) as problem:
-        raise BadSetting(name=f"{PREFIX}CONFIG", problem=f"cannot read {path}: {problem}") from problem
-
-
 def knobs() -> tuple[Field[Any], ...]:
     """The fields of Settings, each with `description` and `secret` in its metadata."""
     return fields(Settings)
-
-
-def _known(name: str) -> Field[Any]:
-    by_name = {knob.name: knob for knob in knobs()}
-    wanted = name.removeprefix(PREFIX).lower()
-    if wanted in by_name:
-        return by_name[wanted]
-    close = difflib.get_close_matches(wanted, by_name, n=1)
-    hint = f"; did you mean {PREFIX}{close[0].upper()}?" if close else ""
-    raise BadSetting(name=name, problem=f"is not a setting{hint}")
-
-
-def _parse(name: str, value: Any) -> Any:
-    knob = _known(name)
-    kind = cast(type, get_type_hints(Settings)[knob.name])
-    try:
-        if kind is bool:
-            return value if isinstance(value, bool) else YES_OR_NO[str(value).strip().lower()]
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise ValueError
-        return kind(value)
-    except (ValueError, KeyError):
-        words = {bool: "yes or no", int: "a whole number", float: "a number"}.get(kind, "a text")
-        raise BadSetting(name=name, problem=f"must be {words}, not {value!r}") from None
