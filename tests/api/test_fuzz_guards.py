@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.raw import line_to, request
+from api.signed import components, guarded, parameters, signed
 from api.test_fuzz import quick
-from api.test_request_signatures import components, guarded, parameters, signed
 from api.wire import RUN, Caller, Wire, start_wire
 from tintype.api.answers import JSON
 from tintype.api.connection import LARGEST_HEAD
