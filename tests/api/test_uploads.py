@@ -1,29 +1,22 @@
-"""Section 13: uploads and folders."""
+"""Section 13: uploads."""
 
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
-import httpx2
 import pytest
 
 from api.raw import line_to, request
 from api.test_bodies import BOUNDARY, MULTIPART, multipart
+from api.uploading import FOLDER, MIB, PNG, UPLOAD, refused, upload, uploaded
 from api.wire import PUBLIC_URL, Caller, Wire, start_wire
-from files import SAMPLES, picture
+from files import SAMPLES
 from serving import until
 from tintype.domain.project import Auth
-from tintype.domain.quota import Quota
 from tintype.domain.rate import Limited
 from tintype.storage import guards
 from tintype.storage.accounts import suspend_account
-
-UPLOAD, FOLDER = "/v1/File/Upload", "/v1/File/FolderCreate"
-RUN_WITH_FILES = "/v1/Run/black-forest-labs/flux-2-flex"
-PNG = picture()
-MIB = 2**20
 
 
 @pytest.fixture(scope="module")
@@ -36,31 +29,6 @@ def office(folder: Path) -> Iterator[Wire]:
     """A server that takes files of up to one MiB."""
     with start_wire(folder, largest_file=MIB, spool=folder) as wire:
         yield wire
-
-
-def upload(
-    wire: Wire, content: bytes, name: str = "a.png", *, caller: Caller | None = None, **texts: str
-) -> Any:
-    """The answer to an upload, which labels every part as many clients do."""
-    headers = (caller or wire.caller).headers()
-    part = (name, content, "application/octet-stream")
-    return wire.http.post(UPLOAD, files={"file": part}, data=texts, headers=headers)
-
-
-def uploaded(answer: httpx2.Response) -> dict[str, Any]:
-    body = answer.json()
-    assert body["result"], body
-    assert body["errors"] == []
-    (file,) = body["list"]
-    return dict(file)
-
-
-def refused(answer: httpx2.Response) -> str:
-    body = answer.json()
-    assert (answer.status_code, body["result"], body["list"]) == (200, False, []), body
-    (error,) = body["errors"]
-    assert error["code"] == 0
-    return str(error["message"])
 
 
 def objects(folder: Path) -> list[Path]:
@@ -286,91 +254,3 @@ def test_check_92_over_the_rate_uploads_are_refused_and_folders_are_not(wire: Wi
     assert answer.json()["errors"] == [{"code": 0, "message": "Too many requests."}]
     assert int(answer.headers["retry-after"]) > 3000
     assert wire.post(FOLDER, {"name": "a"}, caller=caller).json()["result"]
-
-
-# Folders
-
-
-def folder_of(answer: httpx2.Response) -> dict[str, Any]:
-    return uploaded(answer)
-
-
-def test_check_65_a_file_lies_in_the_folder_of_its_upload(wire: Wire) -> None:
-    made = folder_of(wire.post(FOLDER, {"name": "summer_2026-a"}))
-    file = uploaded(upload(wire, PNG, folderid=made["id"]))
-
-    assert made == {
-        "id": made["id"],
-        "name": "summer_2026-a",
-        "parentid": "0",
-        "size": "0",
-        "contenttype": "",
-        "addedtime": made["addedtime"],
-    }
-    assert len(made["id"]) == 32
-    assert file["parentid"] == made["id"]
-
-
-def test_a_folder_may_lie_in_a_folder(wire: Wire) -> None:
-    outer = folder_of(wire.post(FOLDER, {"name": "outer"}))
-    inner = folder_of(wire.post(FOLDER, {"name": "inner", "parentid": outer["id"]}))
-
-    assert inner["parentid"] == outer["id"]
-
-
-def test_a_folder_made_twice_is_one(wire: Wire) -> None:
-    first, second = (folder_of(wire.post(FOLDER, {"name": "twice"})) for _ in range(2))
-    elsewhere = folder_of(wire.post(FOLDER, {"name": "twice", "parentid": first["id"]}))
-
-    assert first == second
-    assert elsewhere["id"] != first["id"]
-
-
-@pytest.mark.parametrize("name", ["bad name!", "a/b", "..", "ä", "a\n", " a", "a" * 129])
-def test_check_69_a_folder_with_a_bad_name_is_refused(wire: Wire, name: str) -> None:
-    assert refused(wire.post(FOLDER, {"name": name})).startswith("Request parameter [name] must consist of")
-
-
-def test_a_folder_needs_a_name(wire: Wire) -> None:
-    assert refused(wire.post(FOLDER, {})) == "Request parameter [name] required"
-
-
-@pytest.mark.parametrize("unknown", ["1", "f" * 32, "../x", "a\x00b"])
-def test_folders_of_others_are_forbidden_and_look_like_none(
-    wire: Wire, stranger: Caller, unknown: str
-) -> None:
-    theirs = folder_of(wire.post(FOLDER, {"name": "theirs"}, caller=stranger))["id"]
-
-    for place in (theirs, unknown):
-        answers = [wire.post(FOLDER, {"name": "x", "parentid": place})]
-        if place.isprintable():
-            answers.append(upload(wire, PNG, folderid=place))
-        for answer in answers:
-            assert refused(answer) == "You don't have any permission for this action."
-
-
-def test_projects_of_one_account_share_its_folders(wire: Wire) -> None:
-    made = folder_of(wire.post(FOLDER, {"name": "shared"}))
-    sibling = wire.project(auth=Auth.KEY, of=wire.caller)
-
-    assert uploaded(upload(wire, PNG, caller=sibling, folderid=made["id"]))["parentid"] == made["id"]
-
-
-def test_beyond_a_limit_nothing_more_is_kept(tmp_path: Path) -> None:
-    quota = Quota(uploads=2, upload_bytes=3 * MIB, folders=1)
-    with start_wire(tmp_path, spool=tmp_path, quota=quota) as wire:
-        uploaded(upload(wire, PNG))
-        large = refused(upload(wire, PNG + bytes(3 * MIB)))
-        uploaded(upload(wire, PNG))
-        stored = {path for path in (tmp_path / "files").rglob("*") if path.is_file()}
-        many = refused(upload(wire, PNG))
-        ran = wire.send(RUN_WITH_FILES, multipart(("prompt", "x"), ("inputImage", PNG, "a.png")), MULTIPART)
-        wire.post(FOLDER, {"name": "one"})
-        folders = refused(wire.post(FOLDER, {"name": "two"}))
-
-        assert large == "You have reached your upload limit of 3 MiB."
-        assert many == "You have reached your upload limit of 2 files."
-        assert folders == "You have reached your folder limit of 1."
-        assert ran.json()["result"] is True
-        assert uploaded(wire.post(FOLDER, {"name": "one"}))["name"] == "one"
-        assert {path for path in (tmp_path / "files" / "uploads").rglob("*") if path.is_file()} == stored
