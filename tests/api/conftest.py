@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from api.played import Played
 from api.wire import Caller, Wire, start_wire
 from tintype.domain.project import Auth
 
@@ -32,3 +33,9 @@ def keyed(wire: Wire) -> Caller:
 def stranger(wire: Wire) -> Caller:
     """A project of another account."""
     return wire.project(auth=Auth.KEY)
+
+
+@pytest.fixture
+def played(wire: Wire) -> Played:
+    """A task whose worker is the test."""
+    return Played(wire)

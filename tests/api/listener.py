@@ -75,3 +75,7 @@ def assert_in_order(frames: list[dict[str, Any]]) -> None:
     """Sequence numbers increase, and no frame comes twice."""
     sequence = [frame["seq"] for frame in frames]
     assert sequence == sorted(set(sequence))
+
+
+def types(frames: list[dict[str, Any]]) -> list[str]:
+    return [frame["type"] for frame in frames]

@@ -1,15 +1,9 @@
 """The WebSocket, with a worker that the tests play by hand."""
 
 import time
-from typing import Any
 
-import pytest
-from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
-
-from api.listener import assert_in_order, listening
+from api.listener import assert_in_order, listening, types
 from api.played import Played
-from api.raw import line_to, request
 from api.wire import Wire
 from tintype.domain.events import status_event
 from tintype.domain.lifecycle import Status
@@ -17,15 +11,6 @@ from tintype.worker.story import tell
 
 KILL = "/v1/Task/Kill"
 TOKEN = "socketaccesstoken"
-
-
-@pytest.fixture
-def played(wire: Wire) -> Played:
-    return Played(wire)
-
-
-def types(frames: list[dict[str, Any]]) -> list[str]:
-    return [frame["type"] for frame in frames]
 
 
 def test_check_94_the_current_state_comes_at_once_and_then_what_happens(wire: Wire, played: Played) -> None:
@@ -69,56 +54,6 @@ def test_an_end_shows_only_the_outputs_that_are_left(wire: Wire, played: Played)
     assert frames[0]["type"] == "task_queue"
     assert frames[-1]["message"] == []
     assert_in_order(frames)
-
-
-@pytest.mark.parametrize(
-    "garbage",
-    [
-        *("", "{", "[]", "7", "null", "[" * 50_000, '{"type":"pony"}', '{"type":null}', "\u0000"),
-        *('{"type":"task_session_end"}', b"", b"{}", b"\xff\xfe|\x00\x01"),
-    ],
-)
-def test_check_74_garbage_is_ignored(wire: Wire, played: Played, garbage: str | bytes) -> None:
-    with listening(wire.url) as listener:
-        listener.say(garbage)
-        assert listener.hears_nothing(during=0.1)
-
-        listener.register(played.token)
-
-        assert listener.next()["type"] == "task_queue"
-
-
-@pytest.mark.parametrize("token", ["test", "x" * 30, "x" * 10_000, "1", 7, "' OR 1=1", "\u0000", "é"])
-def test_check_74_an_unknown_token_is_refused(wire: Wire, token: Any) -> None:
-    with listening(wire.url, token) as listener:
-        assert listener.next() == {"type": "error", "message": "There is no task yet.", "result": False}
-
-        assert listener.close_code() == 1008
-
-
-@pytest.mark.parametrize("nothing", [{}, {"tasktoken": ""}, {"tasktoken": None}, {"tasktoken": ["x"]}])
-def test_a_missing_token_is_an_error_and_the_connection_stays(
-    wire: Wire, played: Played, nothing: dict[str, Any]
-) -> None:
-    with listening(wire.url) as listener:
-        listener.say({"type": "task_info", **nothing})
-        assert listener.next() == {"type": "error", "message": "tasktoken-required", "result": False}
-        assert listener.hears_nothing()
-
-        listener.register(played.token)
-
-        assert listener.next()["type"] == "task_queue"
-
-
-def test_an_unknown_token_beside_an_unfinished_task_does_not_close(wire: Wire, played: Played) -> None:
-    with listening(wire.url, played.token, "test") as listener:
-        assert types([listener.next(), listener.next()]) == ["task_queue", "error"]
-        assert listener.hears_nothing()
-
-        wire.post(KILL, played.ran)
-
-        assert listener.next()["type"] == "task_cancel"
-        assert listener.close_code() == 1000
 
 
 def test_check_76_every_socket_gets_all_frames_of_all_its_tasks(wire: Wire) -> None:
@@ -270,87 +205,3 @@ def test_an_old_event_is_not_told(wire: Wire, played: Played) -> None:
         wire.do(tell(wire.service.bus, before))
 
         assert listener.hears_nothing()
-
-
-def test_a_new_task_in_the_farewell_keeps_the_connection(wire: Wire, played: Played) -> None:
-    ended = wire.run()
-    wire.finish(ended)
-    with listening(wire.url, ended[TOKEN]) as listener:
-        listener.next()
-        listener.register(played.token)
-        assert listener.next()["type"] == "task_queue"
-        assert listener.hears_nothing(during=1.5)
-
-        wire.post(KILL, played.ran)
-
-        assert listener.next()["type"] == "task_cancel"
-        assert listener.close_code() == 1000
-
-
-def test_registering_again_repeats_the_state(wire: Wire, played: Played) -> None:
-    with listening(wire.url, played.token, played.token) as listener:
-        assert listener.next() == listener.next()
-        played.claim()
-
-        assert listener.next()["type"] == "task_accept"
-        assert listener.hears_nothing()
-
-
-@pytest.mark.parametrize("path", ["/", "/v1/", "/v2", "/v1/Task/Detail", "/V1"])
-def test_the_upgrade_is_on_one_path_alone(wire: Wire, path: str) -> None:
-    with pytest.raises(InvalidStatus) as refused:
-        connect(wire.url.replace("http", "ws", 1) + path, proxy=None)
-
-    assert refused.value.response.status_code == 404
-    assert b"Error parsing url." in (refused.value.response.body or b"")
-    assert refused.value.response.headers["Access-Control-Allow-Origin"] == "*"
-
-
-OPENING = {
-    "Connection": "Upgrade",
-    "Upgrade": "websocket",
-    "Sec-WebSocket-Version": "13",
-    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-}
-
-
-@pytest.mark.parametrize(
-    ("wrong", "status", "problem"),
-    [
-        (
-            {"Sec-WebSocket-Key": "short"},
-            400,
-            "invalid Sec-WebSocket-Key header: short.",
-        ),
-        (
-            {"Sec-WebSocket-Version": "8"},
-            400,
-            "invalid Sec-WebSocket-Version header: 8.",
-        ),
-        ({"method": "POST"}, 404, "Error parsing url."),
-        ({"path": "/v2", "Sec-WebSocket-Key": "short"}, 404, "Error parsing url."),
-        ({f"X-{number}": "x" for number in range(200)}, 431, "Request headers are too large."),
-    ],
-)
-def test_what_opens_no_socket_is_told_like_everything_else(
-    wire: Wire, wrong: dict[str, str], status: int, problem: str
-) -> None:
-    headers = OPENING | wrong
-    method, path = headers.pop("method", "GET"), headers.pop("path", "/v1")
-    with line_to(wire, patience=5) as line:
-        line.send(request(path, headers, method=method))
-
-        reply = line.receive()
-
-        assert line.is_closed()
-    assert reply.status == status
-    assert reply.headers["content-type"] == "application/json; charset=utf-8"
-    assert reply.headers["access-control-allow-origin"] == "*"
-    answer = reply.json()
-    assert answer["result"] is False
-    assert answer["errors"][0]["code"] == 0
-    assert answer["errors"][0]["message"].endswith(problem)
-
-
-def test_a_plain_request_for_the_socket_is_an_unknown_path(wire: Wire) -> None:
-    assert wire.http.get("/v1").status_code == wire.http.post("/v1").status_code == 404
