@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance.outbox import Outbox
 from conformance.postgres_server import PostgresServer, postgres_server
 from conformance.storekeeper import Storekeeper
 from tintype.storage.database import Database, open_database
@@ -83,3 +84,8 @@ async def store(database: Database) -> Storekeeper:
     store = Storekeeper(database)
     await store.open_project("first")
     return store
+
+
+@pytest.fixture
+def outbox(store: Storekeeper) -> Outbox:
+    return Outbox(store)
