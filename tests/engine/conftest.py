@@ -37,7 +37,7 @@ def engine_of() -> Callable[..., Flux2Engine]:
         engine = load_engine(str(folder), device="cpu", threads=1, places=0)
         assert isinstance(engine, Flux2Engine)
         for name, limit in limits.items():
-            setattr(engine, f"_{name}", limit)
+            setattr(engine._steps, name, limit)
         return engine
 
     return make

@@ -42,7 +42,7 @@ def steps_of(engine: Flux2Engine, asked: Job) -> list[torch.Tensor]:
     steps = []
     while not engine.idle:
         engine.step()
-        (stepped,) = engine._stepped
+        (stepped,) = engine._steps._stepped
         at, then = run.sigmas[run.step - 1], run.sigmas[run.step]
         steps.append(stepped.latents[0] + (then - at) * stepped.velocity[0])
     return steps
@@ -131,7 +131,7 @@ def test_bfloat16_keeps_what_has_to_be_exact_in_float32(folders: dict[str, Path]
     assert vae.bn.running_var.dtype == torch.float32
     unrounded = engine_of(folders["klein-base-4b"])._checkpoint.decoder._vae
     assert torch.equal(vae.bn.running_var, unrounded.bn.running_var)
-    assert checkpoint.transformer.pos_embed(engine._text_positions)[0].dtype == torch.float32
+    assert checkpoint.transformer.pos_embed(engine._steps._text_positions)[0].dtype == torch.float32
     assert (ours - exact).abs().mean() <= (theirs - exact).abs().mean()
 
 

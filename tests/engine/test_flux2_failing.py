@@ -91,7 +91,7 @@ class SmallMemory(torch.nn.Module):
 
 def small(engine: Flux2Engine, rows: int) -> SmallMemory:
     transformer = SmallMemory(engine._checkpoint.transformer, rows)
-    engine._checkpoint = replace(engine._checkpoint, transformer=transformer)
+    engine._steps._checkpoint = replace(engine._checkpoint, transformer=transformer)
     return transformer
 
 
@@ -123,7 +123,7 @@ def test_a_job_too_large_for_memory_fails_alone_and_steps_do_not_shrink_to_nothi
     assert failed.id == large.id
     assert failed.reason == "The job needs more memory than there is"
     assert set(outcome.pictures) == {one.id for one in small_ones}
-    assert engine._max_tokens > 0
+    assert engine._steps.max_tokens > 0
     transformer.rows = 2
     assert isinstance(draw(engine, job()).pictures.popitem()[1], Drawn)
 

@@ -10,9 +10,11 @@ import torch
 
 from tintype.domain.priority import Priority
 from tintype.engine.engine import BadJob, Denoised
+from tintype.engine.flux2.checkpoint import Checkpoint
 from tintype.engine.flux2.engine import Flux2Engine
 from tintype.engine.flux2.load import load_engine
 from tintype.engine.flux2.memory import available_memory, budget_of
+from tintype.engine.flux2.runs import Run, Waiting, run_of, waiting_of
 from tintype.engine.limits import MIB, Limits
 from tintype.engine.protocol import Failed, Job, Started
 
@@ -24,7 +26,7 @@ def with_memory(engine: Flux2Engine, jobs: list[Job]) -> Flux2Engine:
     """The engine with memory for just those together."""
     needs = []
     for one in jobs:
-        waiting = engine._new_waiting(one, engine.prepare(one))
+        waiting = waiting_of(one, engine.prepare(one), engine.checkpoint)
         needs.append(engine._needs.of(waiting.layout, rows=waiting.rows))
     engine._admission.budget = engine._admission.bytes_of(needs)
     return engine
@@ -114,14 +116,13 @@ def test_a_job_that_cannot_be_let_in_later_fails_alone(
 ) -> None:
     first, poison = job(), job(prompt="poison")
     with_memory(engine, [first])
-    new_run = engine._new_run
 
-    def fail(waiting: Any) -> Any:
+    def fail(waiting: Waiting, checkpoint: Checkpoint) -> Run:
         if waiting.job.id == poison.id:
             raise torch.OutOfMemoryError("CUDA out of memory.")
-        return new_run(waiting)
+        return run_of(waiting, checkpoint)
 
-    monkeypatch.setattr(engine, "_new_run", fail)
+    monkeypatch.setattr("tintype.engine.flux2.engine.run_of", fail)
     engine.admit(first)
     engine.admit(poison)
 
@@ -139,7 +140,7 @@ def test_the_limits_reach_the_engine(klein: Path) -> None:
     engine = load_engine(str(klein), device="cpu", threads=1, places=0, limits=limits)
 
     assert isinstance(engine, Flux2Engine)
-    assert (engine._admission.budget, engine._max_tokens) == (7 * MIB, 99)
+    assert (engine._admission.budget, engine._steps.max_tokens) == (7 * MIB, 99)
     assert engine._checkpoint.text._remembered.most_bytes == 3 * MIB
 
 
@@ -182,7 +183,7 @@ def most_allocated(work: Callable[[], Any], trace: Path) -> int:
 
 def test_what_a_job_needs_is_not_reckoned_too_low(engine: Flux2Engine, tmp_path: Path) -> None:
     asked = job(width=512, height=512, steps=1, seed=4)
-    waiting = engine._new_waiting(asked, engine.prepare(asked))
+    waiting = waiting_of(asked, engine.prepare(asked), engine.checkpoint)
     need = engine._needs.of(waiting.layout, rows=2)
     engine.admit(asked)
     found: list[Denoised] = []

@@ -133,7 +133,7 @@ def test_what_is_shown_is_where_the_latents_would_go_straight(engine: Flux2Engin
 
     (denoised,) = (event for event in engine.step() if isinstance(event, Denoised))
 
-    (stepped,) = engine._stepped
+    (stepped,) = engine._steps._stepped
     assert torch.equal(stepped.clean(run), denoised.latents)
 
 

@@ -118,7 +118,7 @@ def by_id(jobs: list[Job], job_id: str) -> Job:
 
 
 def test_references_count_as_tokens_of_a_step(engine: Flux2Engine) -> None:
-    engine._max_tokens = 2 * (16 + 3 * 16)  # two rows of 16 text tokens and three grids of 4 x 4
+    engine._steps.max_tokens = 2 * (16 + 3 * 16)  # two rows of 16 text tokens and three grids of 4 x 4
     references = (reference(64, 64, 1), reference(64, 64, 2))
     jobs = [job(images=references, guidance=1.0, steps=1) for _ in range(5)]
     for one in jobs:

@@ -227,7 +227,7 @@ def test_memory_that_runs_out_takes_the_recordings_with_it(transformer: Any, rec
 def record_steps(engine: Flux2Engine, recorder: Recorder) -> None:
     checkpoint = engine._checkpoint
     recordings = Recordings(checkpoint.transformer, recorder, most_tokens=10**6)
-    engine._checkpoint = replace(checkpoint, recordings=recordings)
+    engine._steps._checkpoint = replace(checkpoint, recordings=recordings)
 
 
 def test_jobs_drawn_with_recorded_steps_are_the_pictures_they_are_without(

@@ -1,62 +1,12 @@
 """Jobs of one layout that step together: one forward pass, each at its own sigma, guidance and seed."""
 
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from tintype.engine.engine import NO_REFERENCES, References
-from tintype.engine.flux2.layout import Layout
-from tintype.engine.protocol import Job
-
-
-@dataclass(frozen=True, eq=False)
-class Waiting:
-    """A job that is ready to be drawn once there is memory for it."""
-
-    job: Job
-    layout: Layout
-    embedding: Tensor
-    """(length, dimensions)."""
-    guided: bool
-    """Takes a second row in the batch, against the empty prompt."""
-    references: References = NO_REFERENCES
-    admitted: float = field(default_factory=time.monotonic)
-    """Seconds on the monotonic clock."""
-
-    @property
-    def rows(self) -> int:
-        return 2 if self.guided else 1
-
-
-@dataclass(eq=False)
-class Run:
-    """A job under way."""
-
-    job: Job
-    layout: Layout
-    embedding: Tensor
-    """(length, dimensions)."""
-    latents: Tensor
-    """(tokens, channels), float32. Stale while a batch holds the run."""
-    sigmas: list[float]
-    """steps + 1 of them."""
-    guided: bool
-    """Takes a second row in the batch, against the empty prompt."""
-    references: References = NO_REFERENCES
-    reference_tokens: Tensor | None = None
-    """(tokens, channels), float32: of all its reference pictures."""
-    step: int = 0
-    finite: bool = True
-    """Whether its latents are numbers, after the step."""
-    admitted: float = field(default_factory=time.monotonic)
-    started: float | None = None
-
-    @property
-    def done(self) -> bool:
-        return self.step == self.job.steps
+from tintype.engine.flux2.runs import Run
 
 
 @dataclass(frozen=True)
