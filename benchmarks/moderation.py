@@ -63,8 +63,9 @@ def drawn(prompts: Sequence[str], *, steps: int) -> list[Pixels]:
     os.environ.update(ENVIRONMENT)
     from tintype.engine.engine import Denoised
     from tintype.engine.flux2.load import load_engine
+    from tintype.engine.placement import Placement
 
-    engine = load_engine(str(EMBEDDED_CHECKPOINT), device="cpu", threads=1, places=0)
+    engine = load_engine(str(EMBEDDED_CHECKPOINT), wanted=Placement(device="cpu"), threads=1, places=0)
     pictures: dict[str, Pixels] = {}
     screening = engine._screening  # type: ignore[attr-defined]
     screening.refused = lambda job, stage, picture: pictures.update({job.id: picture})

@@ -32,10 +32,9 @@ def shifting(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def engine_of() -> Callable[..., Flux2Engine]:
     def make(folder: Path, **limits: int) -> Flux2Engine:
-        from tintype.engine.flux2.load import load_engine
+        from .drawing import open_engine
 
-        engine = load_engine(str(folder), device="cpu", threads=1, places=0)
-        assert isinstance(engine, Flux2Engine)
+        engine = open_engine(folder)
         for name, limit in limits.items():
             setattr(engine._steps, name, limit)
         return engine

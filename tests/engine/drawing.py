@@ -1,8 +1,8 @@
-"""Drawing with an engine in this process, and with the stock pipeline."""
+"""Drawing with an engine in this process, on the CPU, and with the stock pipeline."""
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,21 @@ from PIL import Image
 
 from tintype.engine.engine import Denoised
 from tintype.engine.flux2.engine import Flux2Engine
+from tintype.engine.flux2.load import load_engine
+from tintype.engine.placement import Placement
 from tintype.engine.protocol import Drawn, Failed, Job, JobEvent
 
 from .checkpoints import LAYERS, LENGTH
 
 EngineOf = Callable[..., Flux2Engine]
+ON_CPU = Placement(device="cpu")
+
+
+def open_engine(folder: Path, **wanted: Any) -> Flux2Engine:
+    """An engine that computes on the CPU, and otherwise as is wanted."""
+    engine = load_engine(str(folder), wanted=replace(ON_CPU, **wanted), threads=1, places=0)
+    assert isinstance(engine, Flux2Engine)
+    return engine
 
 
 @dataclass

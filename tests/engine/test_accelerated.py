@@ -14,6 +14,7 @@ from tintype.engine.flux2.load import load_engine
 from tintype.engine.process import start_host
 
 from .checkpoints import pipeline
+from .drawing import ON_CPU
 
 CPU = torch.device("cpu")
 
@@ -108,13 +109,13 @@ def test_a_model_that_is_offloaded_is_not_compiled(plain: Any) -> None:
 
 def test_an_engine_that_cannot_be_as_fast_as_asked_does_not_start(klein: Path) -> None:
     with pytest.raises(BadCheckpoint, match=r"tiny: acceleration: graphs=on cannot be had here"):
-        load_engine(str(klein), device="cpu", threads=1, places=0, acceleration=Acceleration(graphs=Use.ON))
+        load_engine(str(klein), wanted=ON_CPU, threads=1, places=0, acceleration=Acceleration(graphs=Use.ON))
 
 
 def test_a_picture_says_what_made_it_fast(klein: Path) -> None:
-    plain = load_engine(str(klein), device="cpu", threads=1, places=0, acceleration=NONE)
+    plain = load_engine(str(klein), wanted=ON_CPU, threads=1, places=0, acceleration=NONE)
     fused = load_engine(
-        str(klein), device="cpu", threads=1, places=0, acceleration=Acceleration(attention="native")
+        str(klein), wanted=ON_CPU, threads=1, places=0, acceleration=Acceleration(attention="native")
     )
 
     assert "acceleration" not in plain.ready().versions

@@ -10,6 +10,9 @@ import torch
 
 from tintype.domain.errors import BadCheckpoint
 from tintype.engine.flux2.load import load_engine
+from tintype.engine.placement import Placement
+
+from .drawing import ON_CPU
 
 Damage = Callable[[Path], object]
 
@@ -132,7 +135,7 @@ def test_a_broken_checkpoint_is_one_clear_line(klein: Path, tmp_path: Path, dama
     do(folder)
 
     with pytest.raises(BadCheckpoint, match=says) as refusal:
-        load_engine(str(folder), device="cpu", threads=1, places=0)
+        load_engine(str(folder), wanted=ON_CPU, threads=1, places=0)
 
     assert str(refusal.value).startswith(f"{folder}: ")
     assert "\n" not in str(refusal.value)
@@ -140,7 +143,7 @@ def test_a_broken_checkpoint_is_one_clear_line(klein: Path, tmp_path: Path, dama
 
 def test_a_folder_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(BadCheckpoint, match=r"nowhere: there is no such folder; right is .* a hub id"):
-        load_engine(str(tmp_path / "nowhere"), device="cpu", threads=1, places=0)
+        load_engine(str(tmp_path / "nowhere"), wanted=ON_CPU, threads=1, places=0)
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
@@ -148,14 +151,14 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     file.write_bytes(b"")
 
     with pytest.raises(BadCheckpoint, match=r"flux2-dev\.safetensors: is a file; right is a folder"):
-        load_engine(str(file), device="cpu", threads=1, places=0)
+        load_engine(str(file), wanted=ON_CPU, threads=1, places=0)
 
 
 def test_a_hub_id_that_cannot_be_had_is_one_clear_line() -> None:
     with pytest.raises(
         BadCheckpoint, match=r"nobody/nothing: download: .*not in the cache.*OFFLINE"
     ) as refusal:
-        load_engine("nobody/nothing", device="cpu", threads=1, places=0)
+        load_engine("nobody/nothing", wanted=ON_CPU, threads=1, places=0)
 
     assert "\n" not in str(refusal.value)
 
@@ -167,12 +170,12 @@ def test_weights_that_do_not_fit_are_one_clear_line(klein: Path, monkeypatch: py
     monkeypatch.setattr("tintype.engine.flux2.weights.load_file", full)
 
     with pytest.raises(BadCheckpoint, match="transformer: does not fit into memory; docs"):
-        load_engine(str(klein), device="cpu", threads=1, places=0)
+        load_engine(str(klein), wanted=ON_CPU, threads=1, places=0)
 
 
 def test_a_device_that_is_not_there_is_one_clear_line(klein: Path) -> None:
     with pytest.raises(BadCheckpoint, match="there is no device cuda:99 here; right is auto, cpu"):
-        load_engine(str(klein), device="cuda:99", threads=1, places=0)
+        load_engine(str(klein), wanted=Placement(device="cuda:99"), threads=1, places=0)
 
 
 def test_weights_in_shards_are_read_whole(klein: Path, tmp_path: Path) -> None:
@@ -189,7 +192,7 @@ def test_weights_in_shards_are_read_whole(klein: Path, tmp_path: Path) -> None:
     index = transformer / f"{WEIGHTS}.index.json"
     index.write_text(json.dumps({"weight_map": shards}))
 
-    engine = load_engine(str(folder), device="cpu", threads=1, places=0)
+    engine = load_engine(str(folder), wanted=ON_CPU, threads=1, places=0)
 
     assert engine.ready().device == "cpu"
 
@@ -202,7 +205,7 @@ def test_weights_in_half_precision_are_drawn_with_in_full(klein: Path, tmp_path:
     file = folder / "transformer" / WEIGHTS
     save_file({name: tensor.half() for name, tensor in load_file(file).items()}, file)
 
-    engine = load_engine(str(folder), device="cpu", threads=1, places=0)
+    engine = load_engine(str(folder), wanted=ON_CPU, threads=1, places=0)
 
     dtypes = {p.dtype for p in engine._checkpoint.transformer.parameters()}  # type: ignore[attr-defined]
     assert dtypes == {torch.float32}
@@ -215,7 +218,7 @@ def test_a_checkpoint_is_named_by_its_sidecar_or_else_its_folder(klein: Path, tm
     sidecar.write_text('name = "pictograms"\n' + sidecar.read_text())
 
     names = [
-        load_engine(str(path), device="cpu", threads=1, places=0).ready().checkpoint
+        load_engine(str(path), wanted=ON_CPU, threads=1, places=0).ready().checkpoint
         for path in (klein, folder)
     ]
 

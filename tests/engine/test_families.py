@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from tintype.engine.flux2.engine import Flux2Engine
-from tintype.engine.flux2.load import load_engine
 from tintype.engine.images.metadata import read_inputs
+from tintype.engine.placement import Dtype
 from tintype.engine.protocol import Drawn, Job
 
-from .drawing import draw, pixels
+from .drawing import draw, open_engine, pixels
 from .families import WRITERS, stock
 from .jobs import job
 from .references import reference
@@ -27,12 +27,6 @@ CASES = {
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: write(tmp_path_factory.mktemp(name) / name) for name, write in WRITERS.items()}
-
-
-def engine_of(folder: Path, **options: str) -> Flux2Engine:
-    engine = load_engine(str(folder), device="cpu", threads=1, places=0, **options)
-    assert isinstance(engine, Flux2Engine)
-    return engine
 
 
 def steps_of(engine: Flux2Engine, asked: Job) -> list[torch.Tensor]:
@@ -55,8 +49,8 @@ def test_every_step_and_the_picture_are_those_of_the_stock_pipeline(
     asked = CASES[name]
     expected = stock(folders[name], asked)
 
-    steps = steps_of(engine_of(folders[name]), asked)
-    drawn = draw(engine_of(folders[name]), asked).pictures[asked.id]
+    steps = steps_of(open_engine(folders[name]), asked)
+    drawn = draw(open_engine(folders[name]), asked).pictures[asked.id]
 
     assert len(steps) == asked.steps
     for ours, theirs in zip(steps, expected.steps, strict=True):
@@ -68,7 +62,7 @@ def test_every_step_and_the_picture_are_those_of_the_stock_pipeline(
 def test_dev_edits_as_its_stock_pipeline_does(folders: dict[str, Path]) -> None:
     asked = job(steps=2, guidance=4.0, images=(reference(96, 64),))
 
-    steps = steps_of(engine_of(folders["dev"]), asked)
+    steps = steps_of(open_engine(folders["dev"]), asked)
 
     assert (steps[-1] - stock(folders["dev"], asked).steps[-1]).abs().max() <= 2e-4
 
@@ -77,7 +71,7 @@ def test_a_distilled_model_draws_with_its_own_steps_and_guidance(folders: dict[s
     asked = job(steps=20, guidance=7.5)
     usual = job(steps=4, guidance=1.0)
 
-    drawn = draw(engine_of(folders["klein-4b"]), asked, usual)
+    drawn = draw(open_engine(folders["klein-4b"]), asked, usual)
 
     assert torch.equal(drawn.latents[asked.id], drawn.latents[usual.id])
     picture_of_asked = drawn.pictures[asked.id]
@@ -90,7 +84,7 @@ def test_models_that_are_not_distilled_draw_what_is_asked(folders: dict[str, Pat
     for name in ("klein-base-4b", "dev"):
         asked = job(steps=3, guidance=7.5)
 
-        drawn = draw(engine_of(folders[name]), asked).pictures[asked.id]
+        drawn = draw(open_engine(folders[name]), asked).pictures[asked.id]
 
         assert isinstance(drawn, Drawn)
         assert read_inputs(drawn.image)["steps"] == 3
@@ -101,7 +95,7 @@ def test_what_is_fixed_can_stand_beside_the_weights(folders: dict[str, Path], tm
     shutil.copytree(folders["klein-4b"], folder)
     (folder / "tintype.toml").write_text("[fixed]\nsteps = 3\n")
 
-    engine = engine_of(folder)
+    engine = open_engine(folder)
     drawn = draw(engine, asked := job(steps=9, guidance=2.0)).pictures[asked.id]
 
     assert isinstance(drawn, Drawn)
@@ -110,7 +104,7 @@ def test_what_is_fixed_can_stand_beside_the_weights(folders: dict[str, Path], tm
 
 
 def test_the_vision_half_of_devs_encoder_is_not_kept(folders: dict[str, Path]) -> None:
-    encoder = engine_of(folders["dev"])._checkpoint.text._encoder
+    encoder = open_engine(folders["dev"])._checkpoint.text._encoder
 
     assert type(encoder).__name__ == "MistralModel"
     assert len(encoder.layers) == 30
@@ -121,7 +115,7 @@ def test_bfloat16_keeps_what_has_to_be_exact_in_float32(folders: dict[str, Path]
     exact = stock(folders["klein-base-4b"], asked).steps[-1]
     theirs = stock(folders["klein-base-4b"], asked, dtype=torch.bfloat16).steps[-1]
 
-    engine = engine_of(folders["klein-base-4b"], dtype="bfloat16")
+    engine = open_engine(folders["klein-base-4b"], dtype=Dtype.BFLOAT16)
     ours = steps_of(engine, asked)[-1]
 
     checkpoint = engine._checkpoint
@@ -129,7 +123,7 @@ def test_bfloat16_keeps_what_has_to_be_exact_in_float32(folders: dict[str, Path]
     assert ours.dtype == torch.float32
     vae = checkpoint.decoder._vae
     assert vae.bn.running_var.dtype == torch.float32
-    unrounded = engine_of(folders["klein-base-4b"])._checkpoint.decoder._vae
+    unrounded = open_engine(folders["klein-base-4b"])._checkpoint.decoder._vae
     assert torch.equal(vae.bn.running_var, unrounded.bn.running_var)
     assert checkpoint.transformer.pos_embed(engine._steps._text_positions)[0].dtype == torch.float32
     assert (ours - exact).abs().mean() <= (theirs - exact).abs().mean()
@@ -143,7 +137,7 @@ def test_dev_without_its_chat_template_is_one_clear_line(folders: dict[str, Path
     (folder / "tokenizer" / "chat_template.jinja").unlink()
 
     with pytest.raises(BadCheckpoint, match=r"mute: tokenizer: chat_template\.jinja is missing"):
-        engine_of(folder)
+        open_engine(folder)
 
 
 def test_folders_are_written_as_they_are_published(folders: dict[str, Path]) -> None:

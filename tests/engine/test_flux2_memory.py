@@ -18,7 +18,7 @@ from tintype.engine.flux2.runs import Run, Waiting, run_of, waiting_of
 from tintype.engine.limits import MIB, Limits
 from tintype.engine.protocol import Failed, Job, Started
 
-from .drawing import EngineOf, draw, pixels
+from .drawing import ON_CPU, EngineOf, draw, pixels
 from .jobs import job
 
 
@@ -137,7 +137,7 @@ def test_a_job_that_cannot_be_let_in_later_fails_alone(
 def test_the_limits_reach_the_engine(klein: Path) -> None:
     limits = Limits(memory_mb=7, step_tokens=99, prompt_cache_mb=3)
 
-    engine = load_engine(str(klein), device="cpu", threads=1, places=0, limits=limits)
+    engine = load_engine(str(klein), wanted=ON_CPU, threads=1, places=0, limits=limits)
 
     assert isinstance(engine, Flux2Engine)
     assert (engine._admission.budget, engine._steps.max_tokens) == (7 * MIB, 99)

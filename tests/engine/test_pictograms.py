@@ -16,6 +16,7 @@ from tintype.engine.engine import BadJob, Denoised
 from tintype.engine.flux2.engine import Flux2Engine
 from tintype.engine.protocol import Drawn, Job, Progress
 
+from .drawing import open_engine
 from .jobs import job
 from .references import reference
 
@@ -24,10 +25,7 @@ FOLDER = Path(os.environ.get("PICTOGRAMS", str(files("tintype") / "models" / "pi
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Flux2Engine]:
-    from tintype.engine.flux2.load import load_engine
-
-    engine = load_engine(str(FOLDER), device="cpu", threads=1, places=0)
-    assert isinstance(engine, Flux2Engine)
+    engine = open_engine(FOLDER)
     yield engine
     assert engine.idle
 

@@ -1,7 +1,9 @@
 """Number formats, fewer bits, and layers that wait in main memory."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,7 +19,7 @@ from tintype.engine.flux2.placing import Placed
 from tintype.engine.placement import Dtype, Offload, Placement, Quantisation
 
 from .checkpoints import LAYERS
-from .drawing import draw
+from .drawing import ON_CPU, draw, open_engine
 from .families import write_dev, write_klein
 from .jobs import job
 
@@ -29,12 +31,6 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_klein(tmp_path_factory.mktemp("small") / "klein", distilled=False)
 
 
-def engine_of(folder: Path, **options: str) -> Flux2Engine:
-    engine = load_engine(str(folder), device="cpu", threads=1, places=0, **options)
-    assert isinstance(engine, Flux2Engine)
-    return engine
-
-
 def latents(engine: Flux2Engine) -> torch.Tensor:
     asked = job(steps=3)
     return draw(engine, asked).latents[asked.id]
@@ -44,13 +40,13 @@ def latents(engine: Flux2Engine) -> torch.Tensor:
     ("wanted", "says"),
     [
         ({"device": "abacus"}, "there is no device abacus here; right is auto, cpu"),
-        ({"offload": "text"}, "TINTYPE_OFFLOAD=text needs a cuda device, not cpu; right is none"),
-        ({"quantisation": "nf4"}, "TINTYPE_QUANTISATION=nf4 needs a device of cuda, not cpu"),
+        ({"offload": Offload.TEXT}, "TINTYPE_OFFLOAD=text needs a cuda device, not cpu; right is none"),
+        ({"quantisation": Quantisation.NF4}, "TINTYPE_QUANTISATION=nf4 needs a device of cuda, not cpu"),
     ],
 )
-def test_what_a_device_cannot_do_is_one_clear_line(small: Path, wanted: dict[str, str], says: str) -> None:
+def test_what_a_device_cannot_do_is_one_clear_line(small: Path, wanted: dict[str, Any], says: str) -> None:
     with pytest.raises(BadCheckpoint) as refusal:
-        load_engine(str(small), threads=1, places=0, **{"device": "cpu"} | wanted)
+        load_engine(str(small), wanted=replace(ON_CPU, **wanted), threads=1, places=0)
 
     assert str(refusal.value).startswith(f"{small}: {says}")
     assert "\n" not in str(refusal.value)
@@ -67,7 +63,7 @@ def test_a_library_that_is_not_installed_is_named_with_its_extra(
     monkeypatch.setattr(quantising, "find_spec", lambda name: None if name == "torchao" else object())
 
     with pytest.raises(BadCheckpoint, match=r"int8 needs torchao: pip install 'tintype\[gpu\]'"):
-        engine_of(small, quantisation="int8")
+        open_engine(small, quantisation=Quantisation.INT8)
 
 
 def test_gpus_of_before_2020_compute_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,11 +80,11 @@ def test_cpus_compute_in_float32_unless_told_otherwise() -> None:
     assert placing.place(Placement(device="cpu", dtype=Dtype.BFLOAT16)).dtype is torch.bfloat16
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_eight_bits_draw_nearly_the_same(small: Path, dtype: str) -> None:
-    exact = latents(engine_of(small, dtype=dtype))
+@pytest.mark.parametrize("dtype", [Dtype.FLOAT32, Dtype.BFLOAT16])
+def test_eight_bits_draw_nearly_the_same(small: Path, dtype: Dtype) -> None:
+    exact = latents(open_engine(small, dtype=dtype))
 
-    engine = engine_of(small, dtype=dtype, quantisation="int8")
+    engine = open_engine(small, dtype=dtype, quantisation=Quantisation.INT8)
     ours = latents(engine)
 
     checkpoint = engine._checkpoint
@@ -102,8 +98,8 @@ def test_eight_bits_draw_nearly_the_same(small: Path, dtype: str) -> None:
 def test_eight_bits_weigh_less_and_as_much_as_was_expected(small: Path) -> None:
     wanted = Placement(device="cpu", dtype=Dtype.BFLOAT16, quantisation=Quantisation.INT8)
 
-    whole = engine_of(small, dtype="bfloat16")._checkpoint.bytes
-    quantised = engine_of(small, dtype="bfloat16", quantisation="int8")._checkpoint.bytes
+    whole = open_engine(small, dtype=Dtype.BFLOAT16)._checkpoint.bytes
+    quantised = open_engine(small, dtype=Dtype.BFLOAT16, quantisation=Quantisation.INT8)._checkpoint.bytes
 
     assert quantised < 0.8 * whole
     assert expected_bytes(str(small), wanted) == pytest.approx(quantised, rel=0.15)
@@ -136,7 +132,7 @@ def test_what_is_quantised_already_is_read_as_it_is(small: Path, tmp_path: Path)
     shutil.rmtree(folder / "transformer")
     quantised.transformer.save_pretrained(folder / "transformer")
 
-    engine = engine_of(folder, dtype="bfloat16")
+    engine = open_engine(folder, dtype=Dtype.BFLOAT16)
 
     block = engine._checkpoint.transformer.single_transformer_blocks[0]
     assert type(block.attn.to_out.weight).__name__ == "Int8Tensor"
@@ -155,15 +151,15 @@ def test_four_bits_are_for_what_is_not_offloaded() -> None:
     assert (everything.home_of_transformer, everything.text_quantisation) == (CPU, Quantisation.INT8)
 
 
-@pytest.mark.parametrize("quantisation", ["none", "int8"])
+@pytest.mark.parametrize("quantisation", [Quantisation.NONE, Quantisation.INT8])
 @pytest.mark.parametrize("write", [lambda f: write_klein(f, distilled=False), write_dev])
 def test_offloaded_layers_draw_the_same(
-    write: Callable[[Path], Path], quantisation: str, tmp_path: Path
+    write: Callable[[Path], Path], quantisation: Quantisation, tmp_path: Path
 ) -> None:
     folder = write(tmp_path / "small")
-    expected = latents(engine_of(folder, quantisation=quantisation))
+    expected = latents(open_engine(folder, quantisation=quantisation))
 
-    engine = engine_of(folder, quantisation=quantisation)
+    engine = open_engine(folder, quantisation=quantisation)
     checkpoint = engine._checkpoint
     for module in (checkpoint.transformer, checkpoint.text._encoder):
         offload_layers(module, CPU)
@@ -175,6 +171,6 @@ def test_offloaded_layers_draw_the_same(
 
 
 def test_layers_of_a_checkpoint_with_a_sidecar_are_cut_as_well(klein: Path) -> None:
-    encoder = engine_of(klein)._checkpoint.text._encoder
+    encoder = open_engine(klein)._checkpoint.text._encoder
 
     assert len(encoder.layers) == max(LAYERS)

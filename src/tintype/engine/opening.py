@@ -52,13 +52,10 @@ class Opener:
 
         return load_engine(
             weights,
-            device=self._wanted.device,
+            wanted=self._wanted,
             threads=self._threads,
             places=self._places,
             limits=self._limits,
-            dtype=self._wanted.dtype,
-            offload=self._wanted.offload,
-            quantisation=self._wanted.quantisation,
             acceleration=self._acceleration,
         )
 

@@ -16,7 +16,7 @@ from tintype.engine.flux2.memory import budget_of
 from tintype.engine.flux2.placing import Placed, place
 from tintype.engine.limits import MIB, Limits
 from tintype.engine.log import log
-from tintype.engine.placement import Dtype, Offload, Placement, Quantisation
+from tintype.engine.placement import Placement
 from tintype.engine.screening import Screening
 
 _PLACES = 16
@@ -32,29 +32,18 @@ _GPU_TOKENS = 20480
 def load_engine(
     weights: str,
     *,
-    device: str,
+    wanted: Placement,
     threads: int,
     places: int,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     acceleration: Acceleration = NONE,
-    dtype: str = Dtype.AUTO,
-    offload: str = Offload.NONE,
-    quantisation: str = Quantisation.NONE,
 ) -> Engine:
     """An engine for the checkpoint; 0 threads or places leave the choice here.
-
-    The words for its placement are those of `tintype.engine.placement`.
 
     Raises `BadCheckpoint`, also when the machine cannot do what is wanted, or not as fast as is asked for.
     """
     if threads:
         torch.set_num_threads(threads)
-    wanted = Placement(
-        device=device,
-        dtype=Dtype(dtype),
-        offload=Offload(offload),
-        quantisation=Quantisation(quantisation),
-    )
     placed = _placed(weights, wanted)
     on_cpu = placed.device.type == "cpu"
     cache_bytes = limits.prompt_cache_mb * MIB
