@@ -1,4 +1,4 @@
-"""Drawing with an engine in this process, on the CPU, and with the stock pipeline."""
+"""Drawing with an engine in this process, on the CPU."""
 
 import io
 from collections.abc import Callable
@@ -15,8 +15,6 @@ from tintype.engine.flux2.engine import Flux2Engine
 from tintype.engine.flux2.load import load_engine
 from tintype.engine.placement import Placement
 from tintype.engine.protocol import Drawn, Failed, Job, JobEvent
-
-from .checkpoints import LAYERS, LENGTH
 
 EngineOf = Callable[..., Flux2Engine]
 ON_CPU = Placement(device="cpu")
@@ -65,31 +63,3 @@ def draw(engine: Flux2Engine, *jobs: Job, steps_apart: int = 0) -> Outcome:
 def pixels(drawn: Drawn | Failed) -> np.ndarray[Any, np.dtype[np.int64]]:
     assert isinstance(drawn, Drawn)
     return np.asarray(Image.open(io.BytesIO(drawn.image))).astype(np.int64)
-
-
-def stock_latents(folder: Path, asked: Job) -> torch.Tensor:
-    """What the stock pipeline ends with, (tokens, channels)."""
-    from diffusers import Flux2KleinPipeline
-
-    pipeline = Flux2KleinPipeline.from_pretrained(folder)
-    pipeline.set_progress_bar_config(disable=True)
-    last: dict[str, torch.Tensor] = {}
-
-    def keep(_pipe: Any, _step: int, _time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-        last["latents"] = tensors["latents"]
-        return {}
-
-    pipeline(
-        image=[Image.open(io.BytesIO(file)) for file in asked.images] or None,
-        prompt=asked.prompt,
-        width=asked.width,
-        height=asked.height,
-        num_inference_steps=asked.steps,
-        guidance_scale=asked.guidance,
-        generator=torch.Generator("cpu").manual_seed(asked.seed),
-        max_sequence_length=LENGTH,
-        text_encoder_out_layers=LAYERS,
-        callback_on_step_end=keep,
-        output_type="latent",
-    )
-    return last["latents"][0]

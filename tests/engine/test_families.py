@@ -13,9 +13,10 @@ from tintype.engine.placement import Dtype
 from tintype.engine.protocol import Drawn, Job
 
 from .drawing import draw, open_engine, pixels
-from .families import WRITERS, stock
+from .families import WRITERS
 from .jobs import job
 from .references import reference
+from .stock import stock
 
 CASES = {
     "klein-4b": job(steps=4, guidance=1.0),

@@ -12,9 +12,10 @@ from tintype.engine.images.metadata import read_metadata
 from tintype.engine.protocol import MOST_IMAGES, Drawn, Failed, Job, Progress
 
 from .checkpoints import write_checkpoint
-from .drawing import EngineOf, Outcome, draw, pixels, step, stock_latents
+from .drawing import EngineOf, Outcome, draw, pixels, step
 from .jobs import job
 from .references import reference
+from .stock import stock_latents
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ import pytest
 from tintype.engine.protocol import Job
 
 from .checkpoints import write_checkpoint
-from .drawing import EngineOf, draw, stock_latents
+from .drawing import EngineOf, draw
 from .jobs import job
+from .stock import stock_latents
 
 
 @pytest.mark.parametrize("checkpoint", ["klein", "shifting"])

@@ -19,6 +19,7 @@ from tintype.engine.protocol import Drawn, Job, Progress
 from .drawing import open_engine
 from .jobs import job
 from .references import reference
+from .stock import drawn_by
 
 FOLDER = Path(os.environ.get("PICTOGRAMS", str(files("tintype") / "models" / "pictograms")))
 
@@ -52,30 +53,19 @@ def test_it_draws_what_the_stock_pipeline_draws(engine: Flux2Engine) -> None:
 
     asked = job(prompt="a red apple", steps=5, guidance=4.5, width=512, height=512)
     pipeline = Flux2KleinPipeline.from_pretrained(FOLDER, dtype=torch.float32)
-    pipeline.set_progress_bar_config(disable=True)
     canvas = engine._checkpoint.canvases.choose(asked.width, asked.height)
-    last: dict[str, torch.Tensor] = {}
-
-    def keep(_pipe: Any, _step: int, _time: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-        last["latents"] = tensors["latents"]
-        return {}
-
-    pipeline(
-        prompt=asked.prompt,
+    steps, _ = drawn_by(
+        pipeline,
+        asked,
         width=canvas.columns * 2 * pipeline.vae_scale_factor,
         height=canvas.rows * 2 * pipeline.vae_scale_factor,
-        num_inference_steps=asked.steps,
-        guidance_scale=asked.guidance,
-        generator=torch.Generator("cpu").manual_seed(asked.seed),
         max_sequence_length=engine._checkpoint.text.empty.shape[0],
         text_encoder_out_layers=engine._checkpoint.text._layers,
-        callback_on_step_end=keep,
-        output_type="latent",
     )
 
     _, latents, _ = draw(engine, asked)
 
-    assert (latents[asked.id] - last["latents"][0]).abs().max() <= 1e-4
+    assert (latents[asked.id] - steps[-1]).abs().max() <= 1e-4
 
 
 def test_alone_and_in_company_are_the_same_picture(engine: Flux2Engine) -> None:
