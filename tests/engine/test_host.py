@@ -11,8 +11,9 @@ import pytest
 from tintype.domain.errors import BadCheckpoint
 from tintype.engine.images.metadata import read_metadata
 from tintype.engine.process import HostDied, HostProcess, start_host
-from tintype.engine.protocol import Drawn, Drop, Dropped, Event, Failed, Progress, Started
+from tintype.engine.protocol import Drawn, Drop, Dropped, Failed, Progress, Started
 
+from .hosts import until
 from .jobs import job
 
 pytestmark = pytest.mark.anyio
@@ -27,16 +28,6 @@ def anyio_backend() -> str:
 async def host(klein: Path) -> AsyncIterator[HostProcess]:
     async with start_host(weights=str(klein), device="cpu", threads=1) as host:
         yield host
-
-
-async def until(host: HostProcess, *ends: type[Event], count: int = 1) -> list[Event]:
-    events: list[Event] = []
-    async for event in host.events():
-        events.append(event)
-        count -= isinstance(event, ends)
-        if not count:
-            break
-    return events
 
 
 async def test_the_picture_says_what_it_was_drawn_from(host: HostProcess) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from tintype.engine.images.metadata import read_metadata
 from tintype.engine.process import HostProcess, start_host
-from tintype.engine.protocol import Drawn, Drop, Dropped, Event, Failed, Progress
+from tintype.engine.protocol import Drawn, Drop, Dropped, Failed, Progress
 
+from .hosts import until
 from .jobs import job
 from .references import reference
 
@@ -25,16 +26,6 @@ def anyio_backend() -> str:
 async def host(klein: Path) -> AsyncIterator[HostProcess]:
     async with start_host(weights=str(klein), device="cpu", threads=1) as host:
         yield host
-
-
-async def until(host: HostProcess, *ends: type[Event], count: int = 1) -> list[Event]:
-    events: list[Event] = []
-    async for event in host.events():
-        events.append(event)
-        count -= isinstance(event, ends)
-        if not count:
-            break
-    return events
 
 
 async def test_pictures_go_in_with_a_job_and_its_picture_names_them(host: HostProcess) -> None:

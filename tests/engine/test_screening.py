@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from tintype.engine.engine import BadJob, PictureRefused
 from tintype.engine.flux2.engine import Flux2Engine
 from tintype.engine.images.metadata import digests_of
-from tintype.engine.process import HostProcess, start_host
-from tintype.engine.protocol import Drawn, Event, Failed, Refused, Screen, Started
+from tintype.engine.process import start_host
+from tintype.engine.protocol import Drawn, Failed, Refused, Screen, Started
 from tintype.engine.screening import SIDE, Screening
 
+from .hosts import until
 from .jobs import job
 from .references import reference
 
@@ -106,16 +107,6 @@ def test_a_reference_picture_is_refused_at_its_own_stage(screening: Screening) -
     assert refused.value.refused.stage == "input"
     screening.demand(job(images=asked.images), digests_of(asked))
     screening.demand(job(images=asked.images, screen=Screen(input={"sexual": 1.0})), digests_of(asked))
-
-
-async def until(host: HostProcess, *ends: type[Event], count: int) -> list[Event]:
-    events: list[Event] = []
-    async for event in host.events():
-        events.append(event)
-        count -= isinstance(event, ends)
-        if not count:
-            break
-    return events
 
 
 @pytest.mark.anyio
