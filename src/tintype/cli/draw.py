@@ -9,7 +9,8 @@ from tintype.cli.again import demand_references, original_picture, tell_likeness
 from tintype.cli.display import Display, display
 from tintype.cli.exits import Exit
 from tintype.cli.inspect import read_file
-from tintype.cli.pictures import demand_writable, format_of, write_picture
+from tintype.cli.models import page_of
+from tintype.cli.pictures import Output, demand_writable, format_of, write_picture
 from tintype.cli.refusals import Stop
 
 if TYPE_CHECKING:
@@ -49,12 +50,7 @@ def draw(
         str | None,
         typer.Option("--format", help="png or jpeg. Default: as -o is named, or png.", metavar="FORMAT"),
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", help="File to write; overwritten. Default: a new file named after the prompt."
-        ),
-    ] = None,
+    output: Output = None,
     weights: Annotated[
         str | None,
         typer.Option(
@@ -135,16 +131,11 @@ async def _job(
     Raises InvalidInputs, BadTerms.
     """
     from tintype.bootstrap import metadata_of, moderating_of, sources_of
-    from tintype.domain.errors import UnknownModel
     from tintype.domain.inputs import read_inputs
     from tintype.engine.protocol import job_of
     from tintype.moderation.policy import Policy
 
-    try:
-        page = catalogue[model]
-    except UnknownModel:
-        known = ", ".join(each.slug for each in catalogue.models)
-        raise Stop(f"{model!r} is no model here; there is {known}") from None
+    page = page_of(catalogue, model)
     inputs = read_inputs(page, _sized(page, given, images))
     moderating = moderating_of(settings)
     if refusal := await moderating.judge(inputs, Policy()):

@@ -33,14 +33,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show one model with its inputs."""
-    from tintype.domain.errors import UnknownModel
-
-    catalogue = _catalogue()
-    try:
-        page = catalogue[model]
-    except UnknownModel:
-        known = ", ".join(each.slug for each in catalogue.models)
-        raise Stop(f"{model!r} is no model here; there is {known}") from None
+    page = page_of(_catalogue(), model)
     if as_json:
         _print_json(_page(page))
         return
@@ -77,6 +70,17 @@ def status(as_json: Json = False) -> None:
     for row in rows:
         size = f"{row['bytes'] / 2**20:.1f} MiB" if row["state"] == "loaded" else row["problem"]
         typer.echo(f"{row['model']:<44} {row['state']:<12} {size}".rstrip())
+
+
+def page_of(catalogue: "Catalogue", model: str) -> "Model":
+    """Raises Stop with the models that there are."""
+    from tintype.domain.errors import UnknownModel
+
+    try:
+        return catalogue[model]
+    except UnknownModel:
+        known = ", ".join(each.slug for each in catalogue.models)
+        raise Stop(f"{model!r} is no model here; there is {known}") from None
 
 
 def _standing(model: "Shelved | None") -> dict[str, Any]:

@@ -3,10 +3,20 @@
 import itertools
 import re
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from tintype.cli.refusals import Stop
 
 LONGEST_NAME = 60
+
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", help="File to write; overwritten. Default: a new file named after the prompt."
+    ),
+]
 _FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
 _EXTENSIONS = {"image/png": ".png", "image/jpeg": ".jpg"}
 

@@ -13,7 +13,7 @@ from tintype.cli.again import original_of, tell_of
 from tintype.cli.connection import Key, Secret, Url, connect
 from tintype.cli.display import display
 from tintype.cli.exits import Exit
-from tintype.cli.pictures import demand_writable, format_of, write_picture
+from tintype.cli.pictures import Output, demand_writable, format_of, write_picture
 from tintype.cli.printing import print_json, print_quote
 from tintype.cli.refusals import Stop
 from tintype.cli.sources import pictures
@@ -71,12 +71,7 @@ def run(
         list[str] | None,
         typer.Option("--param", "-p", metavar="NAME=VALUE", help="Any other input.", rich_help_panel=_INPUTS),
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", help="File to write; overwritten. Default: a new file named after the prompt."
-        ),
-    ] = None,
+    output: Output = None,
     quote: Annotated[
         bool, typer.Option("--quote", help="Only print what it is expected to take and to cost.")
     ] = False,
