@@ -170,10 +170,7 @@ class HostProcess:
         """End the host: at once, and completely. Harmless when it has ended already."""
         self._stdin.close()
         try:
-            async with asyncio.timeout(_PARTING):
-                await self._process.wait()
-        except TimeoutError:
-            self.kill()
+            await self._end()
         finally:
             self.kill()
             await asyncio.shield(self._reap())
@@ -204,13 +201,17 @@ class HostProcess:
             return None
         return None if payload is None else decode_event(payload)
 
-    async def _death(self) -> HostDied:
-        """Called when a pipe has closed: the host has ended, or can do nothing any more."""
+    async def _end(self) -> None:
+        """Wait until the host has ended by itself, but not for ever."""
         try:
             async with asyncio.timeout(_PARTING):
                 await self._process.wait()
         except TimeoutError:
             self.kill()
+
+    async def _death(self) -> HostDied:
+        """Called when a pipe has closed: the host has ended, or can do nothing any more."""
+        await self._end()
         status = await self._process.wait()
         await self._logs
         return HostDied(status=status, last_lines=tuple(self._lines))

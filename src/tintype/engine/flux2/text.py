@@ -74,13 +74,7 @@ def klein_tokenize(folder: Path, text: Text) -> Tokenize:
             add_generation_prompt=True,
             enable_thinking=False,
         )
-        inputs: Mapping[str, Tensor] = tokenizer(
-            message,
-            return_tensors="pt",
-            padding="max_length",
-            truncation=True,
-            max_length=text.max_length,
-        )
+        inputs: Mapping[str, Tensor] = tokenizer(message, **_padded(text))
         return inputs
 
     return tokenize
@@ -109,11 +103,18 @@ def dev_tokenize(folder: Path, text: Text) -> Tokenize:
             add_generation_prompt=False,
             tokenize=True,
             return_dict=True,
-            return_tensors="pt",
-            padding="max_length",
-            truncation=True,
-            max_length=text.max_length,
+            **_padded(text),
         )
         return inputs
 
     return tokenize
+
+
+def _padded(text: Text) -> dict[str, Any]:
+    """What every tokenizer is asked for: tensors of the full length, whatever the prompt's."""
+    return {
+        "return_tensors": "pt",
+        "padding": "max_length",
+        "truncation": True,
+        "max_length": text.max_length,
+    }
