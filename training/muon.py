@@ -11,9 +11,13 @@ def orthogonal(gradient: Tensor, iterations: int = 5) -> Tensor:
     x = gradient / (gradient.norm() + 1e-7)
     if tall := x.shape[0] > x.shape[1]:
         x = x.T
-    for _ in range(iterations):
-        gram = x @ x.T
-        x = 3.4445 * x + (-4.775 * gram + 2.0315 * (gram @ gram)) @ x
+    gram, polynomial = x @ x.T, torch.eye(len(x))
+    for place in range(iterations):  # on the small Gram matrix: everything here is a polynomial in it
+        factor = 3.4445 * torch.eye(len(x)) - 4.775 * gram + 2.0315 * (gram @ gram)
+        polynomial = factor @ polynomial if place else factor
+        if place < iterations - 1:
+            gram = factor @ gram @ factor
+    x = polynomial @ x
     return x.T if tall else x
 
 
