@@ -89,6 +89,9 @@ def vocabulary(things: list[Concept]) -> tuple[list[Words], list[tuple[str, int]
             own.names[
                 f"{gender} who is {article(role)}" if not role.endswith("ing") else f"{role} {gender}"
             ] = 1.0
+        if label.startswith("flag of "):
+            country = label.removeprefix("flag of ")
+            own.names |= {f"{country} flag": 2.0, f"flag {country}": 0.5}
         if label.endswith(" face") and (short := label.removesuffix(" face")) not in taken:
             own.names[short] = 1.0
         own.names |= {name: 3.0 if place == 0 else 1.5 for place, name in enumerate(names)}

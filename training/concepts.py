@@ -9,6 +9,7 @@ from typing import Any
 from training.packages import document
 
 HERE = Path(__file__).parent
+PARTS = {"flag: England": "gb-eng", "flag: Scotland": "gb-sct", "flag: Wales": "gb-wls"}
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Concept:
     label: str  #: its name in the emoji list, for example "dog face"
     emoji: str  #: the character
     code: str  #: its code points in hexadecimal, without variation selectors
+    icons: str  #: the package whose icon set has it
     icon: str  #: its key in the icon set
     tags: tuple[str, ...]  #: search words of the emoji list
     keywords: tuple[str, ...]  #: search words of the keyword list
@@ -28,22 +30,27 @@ def concepts() -> list[Concept]:
     """All concepts in a fixed order: as the emoji list has them, then those of the second edition."""
     icons = document("noto", "chars.json")
     keywords = document("emojilib", "dist/emoji-en-US.json")
+    countries = _countries()
     found = []
     for entry in _chosen():
         code = entry["hexcode"].lower().replace("-fe0f", "")
-        icon = icons.get(code)
+        label, country = entry["label"], ""
+        if entry["label"] in countries:
+            label, country = f"flag of {entry['label'].removeprefix('flag: ')}", entry["label"]
+        icon = f"{countries[country]}-4x3" if country else icons.get(code)
         if icon is None:
             continue
         words = keywords.get(entry["emoji"]) or keywords.get(entry["emoji"].rstrip("\ufe0f")) or []
         words = tuple(word.replace("_", " ") for word in words)
         found.append(
             Concept(
-                entry["label"],
+                label,
                 entry["emoji"],
                 code,
+                "flags" if country else "noto",
                 icon,
-                tuple(entry.get("tags", ())),
-                words,
+                () if country else tuple(entry.get("tags", ())),
+                () if country else words,
                 entry.get("group"),
             )
         )
@@ -51,10 +58,11 @@ def concepts() -> list[Concept]:
 
 
 def things(chosen: list[Concept]) -> list[int]:
-    """Indices of what one can count and put side by side: animals, plants, food and what is painted."""
-    rules = tomllib.loads((HERE / "paint.toml").read_text())
-    painted = {label for kind in ("hue", "grey") for labels in rules[kind].values() for label in labels}
-    return [i for i, concept in enumerate(chosen) if concept.group in (3, 4) or concept.label in painted]
+    """Indices of what is drawn in other styles, counted and put side by side."""
+    common = set(_rules()["common"])
+    if unknown := common - {concept.label for concept in chosen}:
+        raise ValueError(f"concepts.toml calls common what is not learned: {sorted(unknown)}")
+    return [i for i, concept in enumerate(chosen) if concept.label in common]
 
 
 def faces(chosen: list[Concept]) -> list[int]:
@@ -62,12 +70,30 @@ def faces(chosen: list[Concept]) -> list[int]:
     return [i for i, concept in enumerate(chosen) if concept.group == 0 and "face" in concept.label]
 
 
+def _rules() -> dict[str, Any]:
+    return tomllib.loads((HERE / "concepts.toml").read_text())
+
+
+def _countries() -> dict[str, str]:
+    """The codes of countries, for example "jp", by the labels of their flags in the emoji list."""
+    left_out = {f"flag: {name}" for name in _rules()["no flag"]}
+    found = {}
+    for entry in document("emojibase", "en/data.json"):
+        label = entry["label"]
+        if label in PARTS:
+            found[label] = PARTS[label]
+        elif label.startswith("flag: ") and label not in left_out:
+            letters = [chr(int(point, 16) - 0x1F1E6 + ord("a")) for point in entry["hexcode"].split("-")[:2]]
+            found[label] = "".join(letters)
+    return found
+
+
 def _chosen() -> Iterator[dict[str, Any]]:
     """The entries of the emoji list that `concepts.toml` keeps."""
-    rules = tomllib.loads((HERE / "concepts.toml").read_text())
+    rules = _rules()
     drop, extra = set(rules["drop"]), {*rules["people"], *rules["symbols"], *rules["flags"]}
     added = {f"{gender} {role}" for gender in ("man", "woman") for role in rules["men and women"]}
-    entries = document("emojibase", "en/data.json")
+    entries, countries = document("emojibase", "en/data.json"), _countries()
     unknown = (drop | extra | added) - {entry["label"] for entry in entries}
     if unknown:
         raise ValueError(f"concepts.toml names labels that the emoji list does not have: {sorted(unknown)}")
@@ -77,5 +103,5 @@ def _chosen() -> Iterator[dict[str, Any]]:
         if entry.get("group") in rules["groups"] or entry["label"] in extra:
             yield entry
     for entry in entries:
-        if entry["label"] in added or (entry["label"].startswith("flag: ") and entry["label"] not in extra):
+        if entry["label"] in added or entry["label"] in countries:
             yield entry

@@ -13,6 +13,7 @@ PACKAGES = {
     "flat": "@iconify-json/fluent-emoji-flat@1.2.6",
     "3d": "@lobehub/fluent-emoji-3d@1.1.0",
     "blob": "@iconify-json/noto-v1@1.2.5",
+    "flags": "@iconify-json/flag@1.2.12",
     "emojibase": "emojibase-data@17.0.0",
     "emojilib": "emojilib@4.0.3",
 }

@@ -41,8 +41,11 @@ def svg(icons: dict[str, Any], key: str) -> str:
     icon = icons["icons"].get(key) or icons["icons"][icons["aliases"][key]["parent"]]
     width, height = icon.get("width", icons["width"]), icon.get("height", icons["height"])
     left, top = icon.get("left", 0), icon.get("top", 0)
+    body = icon["body"]
+    if key.endswith("-4x3"):  # flags: a rim, so that white ones have an edge
+        body += f'<rect width="{width}" height="{height}" fill="none" stroke="#9aa0a6" stroke-width="10"/>'
     head = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
-    return f'{head} viewBox="{left} {top} {width} {height}">{icon["body"]}</svg>'
+    return f'{head} viewBox="{left} {top} {width} {height}">{body}</svg>'
 
 
 def on_white(rgba: np.ndarray) -> np.ndarray:
@@ -85,8 +88,9 @@ def write(name: str, sources: list[str | bytes]) -> None:
 
 def main() -> None:
     WORK.mkdir(exist_ok=True)
-    chosen, icons = concepts(), document("noto", "icons.json")
-    write("pictures.npy", [svg(icons, concept.icon) for concept in chosen])
+    chosen = concepts()
+    icons = {name: document(name, "icons.json") for name in ("noto", "flags")}
+    write("pictures.npy", [svg(icons[concept.icons], concept.icon) for concept in chosen])
     (WORK / "concepts.json").write_text(json.dumps([concept.label for concept in chosen], ensure_ascii=False))
     styled = in_other_styles(chosen)
     write("styles.npy", [source for _, _, source in styled])

@@ -7,6 +7,7 @@ and chroma keep their pattern and move to the new colour's level, so that shadin
 import json
 import tomllib
 from dataclasses import dataclass
+from multiprocessing import Pool
 from pathlib import Path
 
 import numpy as np
@@ -135,32 +136,47 @@ def repaint(rgba: np.ndarray, part: Paint, colour: str) -> np.ndarray:
     return np.concatenate([(mixed * 255 + 0.5).astype(np.uint8), rgba[..., 3:]], -1)
 
 
+@dataclass(frozen=True)
+class Order:
+    """One picture and what it is to be painted in."""
+
+    index: int
+    grey: bool
+    peak: float | None
+    colours: tuple[str, ...]
+
+
+def carried_out(order: Order) -> np.ndarray:
+    """The picture in each of the colours, (N, 512, 512, 4) uint8."""
+    picture = np.load(WORK / "pictures.npy", mmap_mode="r")[order.index]
+    part = grey_paint(picture) if order.grey else paint(picture, peak=order.peak)
+    if part is None:
+        raise ValueError(f"picture {order.index} has nothing to paint: move it in paint.toml")
+    return np.stack([repaint(picture, part, colour) for colour in order.colours])
+
+
 def main() -> None:
     labels = json.loads((WORK / "concepts.json").read_text())
     rules = tomllib.loads((Path(__file__).parent / "paint.toml").read_text())
-    source = np.load(WORK / "pictures.npy", mmap_mode="r")
-    table = []
-    for kind, find in (("hue", paint), ("grey", grey_paint)):
+    orders, own_colours = [], {}
+    for kind in ("hue", "grey"):
         for own, listed in rules[kind].items():
             for label in listed:
-                others = [c for c in COLOURS if c != own and c not in rules["skip"].get(label, ())]
-                table.append((labels.index(label), own, others, find))
-    total = sum(len(others) for _, _, others, _ in table)
-    out = np.lib.format.open_memmap(WORK / "recolours.npy", "w+", np.uint8, (total, *source.shape[1:]))
-    rows: list[tuple[int, str]] = []
-    for index, _, others, find in table:
-        picture = np.asarray(source[index])
-        peak = rules["peak"].get(labels[index])
-        part = paint(picture, peak=peak) if peak else find(picture)
-        if part is None:
-            raise ValueError(f"{labels[index]} has nothing to paint: move it in paint.toml")
-        for colour in others:
-            out[len(rows)] = repaint(picture, part, colour)
-            rows.append((index, colour))
+                others = tuple(c for c in COLOURS if c != own and c not in rules["skip"].get(label, ()))
+                peak = rules["peak"].get(label)
+                orders.append(Order(labels.index(label), kind == "grey" and not peak, peak, others))
+                own_colours[label] = own
+    rows = [(order.index, colour) for order in orders for colour in order.colours]
+    shape = np.load(WORK / "pictures.npy", mmap_mode="r").shape[1:]
+    out = np.lib.format.open_memmap(WORK / "recolours.npy", "w+", np.uint8, (len(rows), *shape))
+    done = 0
+    with Pool() as pool:
+        for pictures in pool.imap(carried_out, orders):
+            out[done : done + len(pictures)] = pictures
+            done += len(pictures)
     out.flush()
-    own_colours = {labels[index]: own for index, own, _, _ in table}
     (WORK / "recolours.json").write_text(json.dumps({"rows": rows, "own": own_colours}, ensure_ascii=False))
-    print(f"{len(rows)} recoloured pictures of {len(table)} concepts")
+    print(f"{len(rows)} recoloured pictures of {len(orders)} concepts")
 
 
 if __name__ == "__main__":
