@@ -7,7 +7,8 @@ are not there yet.
 import argparse
 import hashlib
 from collections import defaultdict
-from multiprocessing import Pool
+from functools import cache
+from multiprocessing import Pool, get_context
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from diffusers import AutoencoderKLFlux2
 from torch import Tensor
 
 from training.packages import WORK
-from training.scenes import Scene, Sources, load, painted
+from training.scenes import SQUARE, Scene, Sources, load, painted
 from training.vae import decibels, unit
 
 
@@ -65,13 +66,27 @@ def small_pictures(scenes: list[Scene]) -> list[Tensor]:
         return [torch.from_numpy(p).permute(2, 0, 1) for p in pool.imap(_paint, scenes, chunksize=64)]
 
 
+@cache
+def _vae(name: str) -> AutoencoderKLFlux2:
+    torch.set_num_threads(1)
+    return AutoencoderKLFlux2.from_pretrained(WORK / name).eval().to(memory_format=torch.channels_last)
+
+
+@torch.inference_mode()
+def _encoded(name: str, data: Tensor) -> tuple[Tensor, Tensor]:
+    """Tokens of pictures (N, 3, H, W) uint8, not normalised; the squared error of every 16th drawn back."""
+    vae = _vae(name)
+    latents = encode(vae, data)
+    drawn = vae.decode(latents[::16]).sample.clamp(-1, 1)
+    return patchify(latents), (drawn - unit(data[::16])).square().mean((1, 2, 3))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--vae", default="vae-64", help="folder in work/")
+    parser.add_argument("--square", action="store_true", help="only the square canvas, to begin with")
     arguments = parser.parse_args()
-    vae = (
-        AutoencoderKLFlux2.from_pretrained(WORK / arguments.vae).eval().to(memory_format=torch.channels_last)
-    )
+    name = arguments.vae
     scenes, _ = load()
     key = hashlib.sha256(repr(scenes).encode()).hexdigest()
     kept = WORK / "small.pt"
@@ -81,34 +96,32 @@ def main() -> None:
         small = small_pictures(scenes)
         torch.save({"key": key, "pictures": small}, kept)
 
-    groups = defaultdict(list)
+    parts = defaultdict(list)
     for place, scene in enumerate(scenes):
-        groups[scene.canvas].append(place)
+        if scene.canvas == SQUARE or not arguments.square:
+            parts[scene.canvas].append(place)
+    batches = [own[start : start + 256] for own in parts.values() for start in range(0, len(own), 256)]
     z: list[Tensor] = [torch.empty(0)] * len(scenes)
     errors = defaultdict(list)
-    for places in groups.values():
-        for start in range(0, len(places), 256):
-            part = places[start : start + 256]
-            data = torch.stack([small[place] for place in part])
-            latents = encode(vae, data)
-            with torch.inference_mode():
-                drawn = vae.decode(latents[::16]).sample.clamp(-1, 1)
-            squared = (drawn - unit(data[::16])).square().mean((1, 2, 3))
-            for place, error in zip(part[::16], squared.tolist(), strict=True):
+    with get_context("spawn").Pool() as pool:
+        work = ((name, torch.stack([small[place] for place in batch])) for batch in batches)
+        for batch, (tokens, squared) in zip(batches, pool.starmap(_encoded, work, chunksize=1), strict=True):
+            for place, error in zip(batch[::16], squared.tolist(), strict=True):
                 errors[scenes[place].kind].append(error)
-            for place, own in zip(part, latents, strict=True):
-                z[place] = patchify(own[None])[0]
+            for place, own in zip(batch, tokens, strict=True):
+                z[place] = own
     for kind, squares in errors.items():
         print(f"{kind}: {decibels(sum(squares) / len(squares)):.2f} dB")
 
+    vae = _vae(name)
     if not vae.bn.running_mean.any():
-        tokens = torch.cat([z[place] for place in groups[(4, 4)]])
+        tokens = torch.cat([z[place] for place in parts[SQUARE]])
         vae.bn.running_mean.copy_(tokens.mean(0))
         vae.bn.running_var.copy_(tokens.var(0))
-        vae.save_pretrained(WORK / arguments.vae)
+        vae.save_pretrained(WORK / name)
     mean, deviation = scale(vae)
     print(f"{len(z)} scenes, deviations {deviation.min():.2f} … {deviation.max():.2f}")
-    torch.save([((own - mean) / deviation).half() for own in z], WORK / "latents.pt")
+    torch.save([((own - mean) / deviation).half() if len(own) else own for own in z], WORK / "latents.pt")
 
 
 if __name__ == "__main__":

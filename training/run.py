@@ -8,6 +8,9 @@ from typing import Any
 
 import torch
 
+CPU = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+BFLOAT16 = "amx_bf16" in CPU or "avx512_bf16" in CPU  #: elsewhere single precision is faster
+
 
 class Run:
     """Counts the steps and seconds of one run, also across restarts, and writes its state every two minutes.

