@@ -8,6 +8,7 @@ transformer drew itself (`drawn.py`), paired with the picture that was meant.
 import argparse
 import copy
 import random
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from training.latents import scale, unpatchify
 from training.packages import WORK
-from training.run import Run, follow
+from training.run import BFLOAT16, Run, follow
 from training.scenes import Sources, load, painted
 from training.vae import autoencoder, decibels, optimisers, picture_loss, unit
 
@@ -27,13 +28,18 @@ RIM = 0.2  #: weight of the outermost pixels, whose colour continues beyond a pi
 
 
 class Pictures:
-    """Scenes painted at one size, in random batches of one canvas: half of them with one thing on white."""
+    """Scenes painted at one size, in random batches of one canvas: half of them with one thing on white.
 
-    def __init__(self, size: int) -> None:
-        self.scale = size // 64
+    Of those that have latents, where latents are given.
+    """
+
+    def __init__(self, size: int, latents: Sequence[Tensor] | None = None) -> None:
+        self.size, self.scale = size, size // 64
         self.scenes, self.sources = load()[0], Sources()
         rows: dict[tuple[int, int], dict[bool, list[int]]] = {}
         for index, scene in enumerate(self.scenes):
+            if latents is not None and not len(latents[index]):
+                continue
             usual = scene.kind in ("plain", "recoloured", "styled", "oblong")
             rows.setdefault(scene.canvas, {}).setdefault(usual, []).append(index)
         self.groups = {canvas: (own[True], own[False]) for canvas, own in rows.items()}
@@ -41,7 +47,7 @@ class Pictures:
     def choose(self, size: int) -> tuple[list[int], tuple[int, int]]:
         """Scenes of one canvas: of the square one most of the time, and fewer of the larger ones."""
         canvas = (4, 4)
-        if random.random() < OBLONG:
+        if len(self.groups) > 1 and random.random() < OBLONG:
             canvas = random.choice([other for other in self.groups if other != canvas])
             size = max(1, size * 16 // (canvas[0] * canvas[1]))
         usual, composed = self.groups[canvas]
@@ -89,8 +95,8 @@ def transplant(inner: AutoencoderKLFlux2, vae: AutoencoderKLFlux2) -> None:
 
 def rim(error: Tensor) -> Tensor:
     """Mean absolute error of the two outermost rows and columns."""
-    sides = (error[..., :2, :], error[..., -2:, :], error[..., :2].mT, error[..., -2:].mT)
-    return torch.cat(sides, dim=-2).abs().mean()
+    sides = (error[..., :2, :], error[..., -2:, :], error[..., :2], error[..., -2:])
+    return torch.cat([side.flatten() for side in sides]).abs().mean()
 
 
 def freeze(vae: AutoencoderKLFlux2, *, outer: int) -> None:
@@ -123,7 +129,8 @@ def main() -> None:
     torch.manual_seed(arguments.size)
     random.seed(arguments.size)
 
-    pictures, latents = Pictures(arguments.size), torch.load(WORK / "latents.pt")
+    latents = torch.load(WORK / "latents.pt")
+    pictures = Pictures(arguments.size, latents)
     drawn = torch.load(WORK / "drawn.pt") if arguments.drawn else None
     model = grown(AutoencoderKLFlux2.from_pretrained(WORK / arguments.start), arguments.size)
     if arguments.inner:
@@ -151,7 +158,7 @@ def main() -> None:
             tokens[: len(which)] = drawn["tokens"][which].float()
             index[: len(which)] = drawn["index"][which].tolist()
         x = pictures(index).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=BFLOAT16):
             y = model.decoder(model.post_quant_conv(unpatchify(tokens * deviation + mean, canvas))).float()
         loss, squared = picture_loss(y, x)
         loss = loss + RIM * rim(y - x)
