@@ -13,7 +13,8 @@ import random
 import torch
 from torch import Tensor
 
-from training.examples import Batch, Examples
+from training.company import Company
+from training.examples import EDITS, Batch, Examples
 from training.packages import WORK
 from training.run import Run, follow
 from training.scenes import SQUARE
@@ -29,18 +30,22 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=15)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--start", default="transformer.pt", help="file in work/")
+    parser.add_argument("--edits", type=float, default=EDITS, help="share of the batches that are edits")
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--beside", help="another name: a second run, on a core of its own, of the training")
     arguments = parser.parse_args()
-    torch.manual_seed(1)
-    random.seed(1)
+    beside = arguments.beside or ""
+    torch.manual_seed(1 + len(beside))
+    random.seed(1 + len(beside))
 
-    data = Examples()
+    data = Examples(edits=arguments.edits)
     model = untrained(data.features)
     model.load_state_dict(torch.load(WORK / arguments.start, weights_only=True)["average"])
+    company = Company(model, "calibrated", beside or "first", join=bool(beside))
     average = copy.deepcopy(model).requires_grad_(False)
     muon, adam = optimisers(model, arguments.lr)
     run = Run(
-        WORK / "calibrated.pt",
+        WORK / f"{beside}calibrated.pt",
         minutes=arguments.minutes,
         parts={"model": model, "average": average, "muon": muon, "adam": adam},
     )
@@ -63,6 +68,7 @@ def main() -> None:
         wanted = noise - batch.clean
         guided = plain.detach() + DEFAULT / BEST * (asked - plain.detach())
         errors = (guided - wanted).square().mean((1, 2))
+        data.learn(batch, t, errors.detach())
         loss = errors.mean() + PLAIN * (plain - wanted).square().mean()
 
         muon.param_groups[0]["lr"] = arguments.lr * run.rate(warm_up=50, decay=0.7)
@@ -73,6 +79,7 @@ def main() -> None:
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         muon.step()
         adam.step()
+        company.step()
         follow(average, model, decay=0.995, step=run.step)
         kind = "edit" if batch.given is not None else "square" if batch.canvas == SQUARE else "oblong"
         run.tick(size, every=50, **{kind: errors.mean().item()})

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,9 +13,11 @@ from training.scenes import SQUARE
 
 BATCH = 96
 EMPTY = 0.10  #: share of the batch that gets no prompt
-SHARES = {"plain": 0.40, "recoloured": 0.14, "styled": 0.14, "background": 0.12, "count": 0.08, "pair": 0.12}
-OBLONG = 0.2  #: share of the batches that are not of the square canvas
-EDITS = 0.12  #: share of the batches that are edits
+SHARES = {"plain": 0.38, "recoloured": 0.14, "styled": 0.14, "background": 0.06, "count": 0.11, "pair": 0.17}
+OBLONG = 0.1  #: share of the batches that are not of the square canvas
+EDITS = 0.08  #: share of the batches that are edits
+HARD = 3.0  #: how much more often than others the scenes are shown that are drawn worst, at most
+TIMES = 20  #: intervals of time for which usual errors are kept
 BLUR = 0.35  #: most noise on the latents of a reference: the grown encoder is not exact
 
 
@@ -27,6 +29,7 @@ class Batch:
     context: Tensor  #: (B, LENGTH, 384)
     canvas: tuple[int, int]
     given: Tensor | None = None  #: (B, 16, 128), the reference pictures of edits
+    scenes: Tensor | None = None  #: (B,) their indices; −1 where no prompt is given
 
 
 class Choices:
@@ -49,52 +52,83 @@ class Choices:
 class Examples:
     """Scenes and edits, and what may be said of each."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, edits: float = EDITS) -> None:
+        self.share = edits
         content = json.loads((WORK / "scenes.json").read_text())
         place = {caption: index for index, caption in enumerate(content["captions"])}
         self.latents: list[Tensor] = torch.load(WORK / "latents.pt")
         self.features: Tensor = torch.load(WORK / "features.pt", mmap=True)  #: row 0: the empty prompt
         self.content = content
         self.said = Choices([scene["forms"] for scene in content["scenes"]], place)
+        self.hard = torch.ones(len(self.latents))  #: errors of scenes beside the usual error at the same time
+        self.usual = torch.zeros(TIMES)  #: error by time
         self.groups: dict[tuple[int, int], dict[str, Tensor]] = {}
         rows: dict[tuple[int, int], dict[str, list[int]]] = {}
         for index, scene in enumerate(content["scenes"]):
+            if not len(self.latents[index]):
+                continue
             canvas = (scene["canvas"][0], scene["canvas"][1])
             kind = "plain" if scene["kind"] == "oblong" else scene["kind"]
             rows.setdefault(canvas, {}).setdefault(kind, []).append(index)
         for canvas, kinds in rows.items():
             self.groups[canvas] = {kind: torch.tensor(indices) for kind, indices in kinds.items()}
         self.oblong = [canvas for canvas in self.groups if canvas != SQUARE]
-        self.edits = torch.tensor([edit[:2] for edit in content["edits"]])
-        self.asked = Choices([edit[2] for edit in content["edits"]], place)
+        changes = [
+            edit for edit in content["edits"] if len(self.latents[edit[0]]) and len(self.latents[edit[1]])
+        ]
+        self.edits = torch.tensor([edit[:2] for edit in changes])
+        self.asked = Choices([edit[2] for edit in changes], place)
 
     def tokens(self, index: Tensor) -> Tensor:
         """(B, tokens, 128) of scenes of one canvas."""
         return torch.stack([self.latents[i] for i in index.tolist()]).float()
 
-    def scenes(self, size: int, canvas: tuple[int, int]) -> Tensor:
+    def scenes(
+        self, size: int, canvas: tuple[int, int], kinds: Collection[str] = frozenset(SHARES)
+    ) -> Tensor:
         """Indices of random scenes of one canvas, in the shares of their kinds."""
-        kinds = self.groups[canvas]
+        kinds = {kind: rows for kind, rows in self.groups[canvas].items() if kind in kinds}
         shares = torch.tensor([SHARES[kind] for kind in kinds])
         which = torch.multinomial(shares, size, replacement=True)
-        lists = list(kinds.values())
-        return torch.stack([lists[k][torch.randint(len(lists[k]), ())] for k in which.tolist()])
+        found = torch.empty(size, dtype=torch.long)
+        for place, rows in enumerate(kinds.values()):
+            mine = which == place
+            weights = self.hard[rows].clamp(1 / HARD, HARD)
+            found[mine] = rows[torch.multinomial(weights, int(mine.sum()) or 1, replacement=True)][
+                : mine.sum()
+            ]
+        return found
 
-    def context(self, captions: Tensor, empty: float) -> Tensor:
-        """(B, LENGTH, 384), some of them of no prompt."""
-        captions = torch.where(torch.rand(len(captions)) < empty, 0, captions)
-        return self.features[captions].float()
+    def learn(self, batch: Batch, t: Tensor, errors: Tensor) -> None:
+        """Remember how well scenes were drawn, (B,), so that hard ones come more often."""
+        bins = (t * TIMES).long().clamp(0, TIMES - 1)
+        if batch.scenes is None:
+            return
+        told = batch.scenes >= 0
+        bins, errors, scenes = bins[told], errors[told], batch.scenes[told]
+        for place in bins.unique().tolist():
+            mean = errors[bins == place].mean()
+            self.usual[place] = torch.lerp(self.usual[place], mean, 0.05) if self.usual[place] else mean
+        self.hard[scenes] = torch.lerp(self.hard[scenes], errors / self.usual[bins], 0.3)
+
+    def withheld(self, captions: Tensor, empty: float) -> Tensor:
+        """The captions, (B,), some of them replaced by that of no prompt."""
+        return torch.where(torch.rand(len(captions)) < empty, 0, captions)
 
     def draw(self, *, empty: float = EMPTY, size: int = BATCH) -> Batch:
         """A batch of one kind or another; fewer where the canvas has more tokens."""
         chance = random.random()
-        if chance < EDITS:
+        if chance < self.share:
             size = size * 2 // 3
             index = torch.randint(len(self.edits), (size,))
             given, wanted = self.tokens(self.edits[index, 0]), self.tokens(self.edits[index, 1])
             given = given + BLUR * torch.rand(size, 1, 1) * torch.randn_like(given)
-            return Batch(wanted, self.context(self.asked.draw(index), empty), SQUARE, given)
-        canvas = random.choice(self.oblong) if chance < EDITS + OBLONG else SQUARE
+            captions = self.withheld(self.asked.draw(index), empty)
+            return Batch(wanted, self.features[captions].float(), SQUARE, given)
+        oblong = self.oblong and chance < self.share + OBLONG
+        canvas = random.choice(self.oblong) if oblong else SQUARE
         size = size if canvas == SQUARE else size * 3 // 4 if canvas[0] * canvas[1] == 24 else size * 5 // 8
         index = self.scenes(size, canvas)
-        return Batch(self.tokens(index), self.context(self.said.draw(index), empty), canvas)
+        captions = self.withheld(self.said.draw(index), empty)
+        scenes = torch.where(captions == 0, -1, index)
+        return Batch(self.tokens(index), self.features[captions].float(), canvas, scenes=scenes)

@@ -13,10 +13,11 @@ import torch
 from diffusers import Flux2Transformer2DModel
 from torch import Tensor
 
-from training.examples import Examples
+from training.company import Company
+from training.examples import EDITS, Examples
 from training.muon import Muon
 from training.packages import WORK
-from training.run import Run, follow
+from training.run import BFLOAT16, Run, follow
 from training.scenes import SQUARE
 from training.text import LENGTH
 
@@ -101,7 +102,7 @@ class Drawing:
     ) -> Tensor:
         """The velocity (B, tokens, 128) at x (B, tokens, 128) and t (B,)."""
         whole = x if given is None else torch.cat([x, given], 1)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=BFLOAT16):
             velocity = self._forward(
                 hidden_states=whole,
                 timestep=t,
@@ -116,7 +117,7 @@ class Drawing:
 
 def times(size: int) -> Tensor:
     """Logit-normal, shifted towards noise, where the text decides what is drawn."""
-    return torch.sigmoid(torch.randn(size) + 0.5)
+    return torch.sigmoid(torch.randn(size) + 0.8)
 
 
 def main() -> None:
@@ -125,19 +126,23 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--start", type=Path, help="weights to start from")
     parser.add_argument("--name", default="transformer.pt", help="file in work/")
+    parser.add_argument("--edits", type=float, default=EDITS, help="share of the batches that are edits")
     parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--beside", help="another name: a second run, on a core of its own, of the training")
     arguments = parser.parse_args()
-    torch.manual_seed(0)
-    random.seed(0)
+    beside = arguments.beside or ""
+    torch.manual_seed(len(beside))
+    random.seed(len(beside))
 
-    data = Examples()
+    data = Examples(edits=arguments.edits)
     model = untrained(data.features)
     if arguments.start:
         model.load_state_dict(torch.load(arguments.start, weights_only=True)["average"])
+    company = Company(model, "transformer", beside or "first", join=bool(beside))
     average = copy.deepcopy(model).requires_grad_(False)
     muon, adam = optimisers(model, arguments.lr)
     run = Run(
-        WORK / arguments.name,
+        WORK / f"{beside}{arguments.name}",
         minutes=arguments.minutes,
         parts={"model": model, "average": average, "muon": muon, "adam": adam},
     )
@@ -152,6 +157,7 @@ def main() -> None:
         velocity = forward(mixed, t, batch.context, batch.canvas, batch.given)
         errors = (velocity - (noise - batch.clean)).square().mean((1, 2))
         loss = errors.mean()
+        data.learn(batch, t, errors.detach())
 
         muon.param_groups[0]["lr"] = arguments.lr * run.rate(warm_up=100, decay=0.5)
         adam.param_groups[0]["lr"] = arguments.lr / 2 * run.rate(warm_up=100, decay=0.5)
@@ -161,6 +167,7 @@ def main() -> None:
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         muon.step()
         adam.step()
+        company.step()
         follow(average, model, decay=0.998, step=run.step)
         kind = "edit" if batch.given is not None else "square" if batch.canvas == SQUARE else "oblong"
         run.tick(size, every=100, **{kind: loss.item()})
