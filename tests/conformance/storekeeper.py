@@ -1,6 +1,6 @@
 """Short words for what the tests do with a database. Time stands still but where a test moves `now`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -97,7 +97,9 @@ class Storekeeper:
             lambda connection: tasks.submit(connection, new, idempotency=idempotency, now=self.now)
         )
 
-    async def claim(self, places: int = 1, *, worker: str = "w1", urgent_places: int = 0) -> list[Task]:
+    async def claim(
+        self, places: int = 1, *, worker: str = "w1", urgent_places: int = 0, but: Collection[int] = ()
+    ) -> list[Task]:
         return await self.database.write(
             lambda connection: tasks.claim(
                 connection,
@@ -106,6 +108,7 @@ class Storekeeper:
                 now=self.now,
                 turns=self.turns,
                 urgent_places=urgent_places,
+                but=but,
             )
         )
 

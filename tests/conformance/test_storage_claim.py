@@ -36,6 +36,18 @@ async def test_a_worker_gets_as_many_tasks_as_it_has_places(store: Storekeeper) 
     assert [len(await store.claim(places)) for places in (0, 2, -1, 2, 2, 2)] == [0, 2, 0, 2, 1, 0]
 
 
+async def test_tasks_of_projects_that_have_enough_are_passed_over(store: Storekeeper) -> None:
+    other = await store.open_project("other")
+    for project in (store.project, other) * 2:
+        await store.submit(project=project)
+
+    claimed = await store.claim(9, but=[store.project.id])
+    rest = await store.claim(9)
+
+    assert [task.project_id for task in claimed] == [other.id] * 2
+    assert [task.project_id for task in rest] == [store.project.id] * 2
+
+
 async def test_parallel_claims_never_overlap(store: Storekeeper) -> None:
     await asyncio.gather(*(store.submit() for _ in range(60)))
 

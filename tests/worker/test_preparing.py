@@ -100,6 +100,26 @@ async def test_slow_servers_hold_up_no_other_task(open_minded: Workshop, site: S
     assert [task.succeeded for task in ended[ALONE:]] == [True] * 4
 
 
+async def test_a_project_with_its_share_of_slow_fetches_leaves_its_next_tasks_in_the_queue(
+    open_minded: Workshop, site: Site
+) -> None:
+    url = site.hangs("/slow.png")
+    slow = [await run(open_minded, url) for _ in range(8)]
+    other = await open_minded.another()
+
+    async with open_minded.working(Hosts(places=1), most_away=4):
+        await until(lambda: len(site.asked) == 2)
+        ended = await other.ends(await other.run())
+        found = [(await open_minded.look(task)).status for task in slow]
+        site.shows("/slow.png", PNG)
+        site.released.set()
+        last = await open_minded.ends(slow[-1])
+
+    assert ended.succeeded
+    assert found == [Status.PREPROCESS_START] * 2 + [Status.QUEUE] * 6
+    assert last.succeeded
+
+
 async def test_a_worker_that_stops_hands_a_fetching_task_back(open_minded: Workshop, site: Site) -> None:
     task = await run(open_minded, site.hangs("/slow.png"))
 

@@ -97,4 +97,20 @@ async def test_files_of_many_bytes_are_asked_for_when_it_is_their_turn() -> None
 
     assert at_once == LARGE_AT_ONCE
     assert offered.count(LARGEST_IMAGES) == offered.count(USUAL) == 8
-    assert not fetches.is_full
+    assert not fetches.full
+
+
+async def test_a_project_is_full_while_it_has_as_many_tasks_away_as_are_left_for_others() -> None:
+    fetches = Fetches(6)
+
+    async def prepare(most: int) -> None:
+        pass
+
+    async with AsyncExitStack() as stack:
+        full = []
+        for project in (1, 1, 1, 2, 2):
+            await stack.enter_async_context(fetches.holding(project, prepare))
+            full.append(fetches.full)
+
+    assert full == [frozenset(), frozenset(), {1}, {1}, {1, 2}]
+    assert not fetches.full

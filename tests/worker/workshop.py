@@ -1,6 +1,7 @@
 """A database, a bus, a folder of pictures and workers on them: what stands behind the wire."""
 
 import asyncio
+import copy
 import fcntl
 import os
 import signal
@@ -56,9 +57,7 @@ class Workshop:
         self.settings: dict[str, Any] = {}
         """Of moderation; a worker heeds nothing else of them."""
 
-    async def open_project(self) -> Self:
-        name = "asker"
-
+    async def open_project(self, name: str = "asker") -> Self:
         def create(connection: Any) -> Any:
             account = accounts.ensure_account(connection, name=name, now=now())
             return (
@@ -70,6 +69,10 @@ class Workshop:
 
         self.project = await self.database.write(create)
         return self
+
+    async def another(self) -> Self:
+        """The same deployment, with a project that somebody else has."""
+        return await copy.copy(self).open_project("other")
 
     # Asking
 

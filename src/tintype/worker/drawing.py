@@ -159,7 +159,7 @@ class Drawing:
         if refusal:
             return refusal
         inputs = self._task.inputs
-        if self._fetches.is_full or not self._preparing.needs_files(inputs):
+        if not self._preparing.needs_files(inputs):
             return await self._preparing.prepare(inputs)
         self.leave_place()
         prepare = partial(self._preparing.prepare, inputs)

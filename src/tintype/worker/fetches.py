@@ -1,5 +1,6 @@
 """Who may hold input files, or fetch them, now: so many tasks of one worker, and few with many bytes."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -14,7 +15,7 @@ USUAL = 16 * 2**20
 LARGE_AT_ONCE = 4
 """Those of them that may hold as many as a task may have at all: 1 GiB for all of them."""
 MOST_AWAY = 512
-"""Tasks that a worker may hold besides those with a place on an engine."""
+"""Tasks of all projects that a worker may hold besides those with a place on an engine."""
 
 T = TypeVar("T")
 
@@ -26,15 +27,18 @@ class TooManyBytes(Exception):
 class Fetches:
     """The turns of one worker's tasks."""
 
-    def __init__(self) -> None:
-        self._away = 0
+    def __init__(self, most_away: int = MOST_AWAY) -> None:
+        self._most_away = most_away
+        self._away: Counter[int] = Counter()
         self._usual = Turns(AT_ONCE)
         self._large = Turns(LARGE_AT_ONCE)
 
     @property
-    def is_full(self) -> bool:
-        """Whether a task should rather keep its place, so that its worker claims no more."""
-        return self._away >= MOST_AWAY
+    def full(self) -> frozenset[int]:
+        """Projects of which the worker should claim no more: they have as many tasks here as are left for
+        others."""
+        left = self._most_away - self._away.total()
+        return frozenset(project for project, tasks in self._away.items() if tasks >= left)
 
     @asynccontextmanager
     async def holding(self, project_id: int, prepare: Callable[[int], Awaitable[T]]) -> AsyncIterator[T]:
@@ -42,7 +46,7 @@ class Fetches:
 
         It is told how many bytes there may be, and asked anew for more if it raises TooManyBytes.
         """
-        self._away += 1
+        self._away[project_id] += 1
         try:
             async with self._usual.turn(project_id):
                 try:
@@ -53,4 +57,5 @@ class Fetches:
                 else:
                     yield prepared
         finally:
-            self._away -= 1
+            self._away[project_id] -= 1
+            self._away = +self._away  # forgets who has none

@@ -1,6 +1,6 @@
 """What one worker may hold: it claims tasks, gives back what it does not know of, and leaves."""
 
-from collections.abc import Container
+from collections.abc import Collection, Container
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -36,8 +36,8 @@ class Leases:
         """To be called before the first claim."""
         await self._database.write(lambda connection: workers.register(connection, self._worker, now=now()))
 
-    async def claim(self, places: int, *, urgent_places: int = 0) -> list[Claimed]:
-        """At most so many tasks, and so many more of high priority."""
+    async def claim(self, places: int, *, urgent_places: int = 0, but: Collection[int] = ()) -> list[Claimed]:
+        """At most so many tasks, and so many more of high priority; none of the projects `but`."""
         turns = self._turns.copy()
 
         def claim(connection: Connection) -> list[Claimed]:
@@ -49,6 +49,7 @@ class Leases:
                 now=moment,
                 turns=turns,
                 urgent_places=urgent_places,
+                but=but,
             )
             policies = moderation.policies(connection, {task.project_id for task in claimed})
             moves = [(Status.PREPROCESS_START, moment)]

@@ -18,7 +18,7 @@ from tintype.worker.alongside import alongside
 from tintype.worker.audience import Audience
 from tintype.worker.drawing import Drawing
 from tintype.worker.engine_host import EngineHost, Interruption
-from tintype.worker.fetches import Fetches
+from tintype.worker.fetches import MOST_AWAY, Fetches
 from tintype.worker.heartbeat import Heartbeat
 from tintype.worker.janitor import Janitor
 from tintype.worker.leases import Claimed, Leases
@@ -46,7 +46,8 @@ class Worker:
     `source_of` says what draws the model of a task, by its slug; it raises UnknownModel.
 
     `heartbeat` is the time between signs of life, `silence` that after which a worker counts as dead,
-    `grace` what running tasks have to finish after `drain`; all in seconds.
+    `grace` what running tasks have to finish after `drain`; all in seconds. `most_away` is how many tasks may
+    fetch files, or wait to, besides those with a place on an engine.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Worker:
         grace: float = 30.0,
         heartbeat: float = 2.0,
         silence: float = 15.0,
+        most_away: int = MOST_AWAY,
     ) -> None:
         self.id = new_token(16)
         self._database = database
@@ -83,7 +85,7 @@ class Worker:
             worker=self.id, database=database, every=heartbeat, holding=self._holding, on_lost=self._lose
         )
         self._audience = Audience()
-        self._fetches = Fetches()
+        self._fetches = Fetches(most_away)
         self._drawings: dict[Lease, Drawing] = {}
         self._woken = asyncio.Event()
         self._in_doubt = False
@@ -146,7 +148,9 @@ class Worker:
         try:
             if in_doubt:
                 await self._give_back(lost=True)
-            return await self._leases.claim(places, urgent_places=urgent) if places + urgent else []
+            if not places + urgent:
+                return []
+            return await self._leases.claim(places, urgent_places=urgent, but=self._fetches.full)
         except Exception as problem:
             log.error("claim_failed", worker=self.id, problem=repr(problem)[:200])
             self._in_doubt = True

@@ -1,8 +1,20 @@
 """A worker's hold on tasks: claiming them, and telling how far they have come."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Text, Update, bindparam, exists, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Text,
+    Update,
+    bindparam,
+    exists,
+    select,
+    text,
+    update,
+)
 
 from tintype.domain.lifecycle import LEASED, MOVES, Status
 from tintype.domain.priority import Priority, Turns
@@ -10,29 +22,35 @@ from tintype.domain.task import MOMENT_OF, Lease, Task
 from tintype.storage.tables import IS_QUEUED, one_of, tasks
 from tintype.storage.tasks.rows import fence, fenced, lost, now_or_later, task_of
 
+
 # The SELECT stands in a CTE, since inside IN (…) PostgreSQL can take more rows than LIMIT; the status is a
 # literal, since with a bound parameter the generic plan skips the partial index.
-_picked = (
-    select(tasks.c.id)
-    .where(text(IS_QUEUED), tasks.c.priority == bindparam("class", type_=Text))
-    .order_by(tasks.c.rank, tasks.c.id)
-    .limit(bindparam("places", type_=BigInteger))
-    .with_for_update(skip_locked=True)
-    .cte("picked")
-)
-_CLAIM = (
-    update(tasks)
-    .where(tasks.c.id.in_(select(_picked.c.id)))
-    .values(
-        status=Status.ACCEPT.value,
-        worker=bindparam("claimant", type_=Text),
-        attempt=tasks.c.attempt + 1,
-        accept_time=now_or_later,
-        change_time=now_or_later,
-        sequence=tasks.c.sequence + 1,
+def _claim(*conditions: ColumnElement[bool]) -> Update:
+    picked = (
+        select(tasks.c.id)
+        .where(text(IS_QUEUED), tasks.c.priority == bindparam("class", type_=Text), *conditions)
+        .order_by(tasks.c.rank, tasks.c.id)
+        .limit(bindparam("places", type_=BigInteger))
+        .with_for_update(skip_locked=True)
+        .cte("picked")
     )
-    .returning(tasks)
-)
+    return (
+        update(tasks)
+        .where(tasks.c.id.in_(select(picked.c.id)))
+        .values(
+            status=Status.ACCEPT.value,
+            worker=bindparam("claimant", type_=Text),
+            attempt=tasks.c.attempt + 1,
+            accept_time=now_or_later,
+            change_time=now_or_later,
+            sequence=tasks.c.sequence + 1,
+        )
+        .returning(tasks)
+    )
+
+
+_CLAIM = _claim()
+_CLAIM_BUT = _claim(tasks.c.project_id.not_in(bindparam("but", expanding=True, type_=BigInteger)))
 
 
 _WAITING = select(
@@ -44,19 +62,28 @@ _WAITING = select(
 
 
 def claim(
-    connection: Connection, *, worker: str, places: int, now: int, turns: Turns, urgent_places: int = 0
+    connection: Connection,
+    *,
+    worker: str,
+    places: int,
+    now: int,
+    turns: Turns,
+    urgent_places: int = 0,
+    but: Collection[int] = (),
 ) -> list[Task]:
     """Leases tasks to the worker: at most `places`, and so many more of high priority; in `task_accept`.
 
-    Priorities take turns, as `turns` says and is told; of each come those that are first in its queue.
-    `now` is in microseconds since the epoch.
+    Those of the projects `but` stay where they are. Priorities take turns, as `turns` says and is told; of
+    each come those that are first in its queue. `now` is in microseconds since the epoch.
     """
     if places <= 0 and urgent_places <= 0:
         return []
 
     def take(priority: Priority, count: int) -> list[Task]:
-        asked = {"claimant": worker, "class": priority.value, "places": count, "now": now}
-        rows = connection.execute(_CLAIM, asked).all()
+        asked: dict[str, Any] = {"claimant": worker, "class": priority.value, "places": count, "now": now}
+        if but:
+            asked["but"] = list(but)
+        rows = connection.execute(_CLAIM_BUT if but else _CLAIM, asked).all()
         taken = [task_of(row) for row in sorted(rows, key=lambda row: (row.rank, row.id))]
         turns.charge(priority, sum(task.cost_estimate for task in taken))
         return taken
