@@ -1,6 +1,7 @@
 """A transformer made faster, as far as a CPU can show it."""
 
 import copy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from tintype.domain.errors import BadCheckpoint
 from tintype.engine.acceleration import NONE, Acceleration, Use, read_acceleration
 from tintype.engine.flux2.accelerated import Accelerated
 from tintype.engine.flux2.load import load_engine
+from tintype.engine.flux2.lora import Change, WithLora
 from tintype.engine.process import start_host
 
 from .checkpoints import pipeline
@@ -29,10 +31,16 @@ def accelerated(plain: Any, wishes: str) -> Accelerated:
     return Accelerated(copy.deepcopy(plain), read_acceleration(wishes), device=CPU, dtype=torch.float32)
 
 
-def velocities(fast: Accelerated) -> list[torch.Tensor]:
-    """Of shapes that were not tried when it was made."""
+@pytest.fixture(scope="module")
+def compiled(plain: Any) -> Accelerated:
+    return accelerated(plain, "compile=on")
+
+
+def velocities(fast: Accelerated, forward: Callable[..., Any] | None = None) -> list[torch.Tensor]:
+    """Of shapes that were not tried when it was made; `forward` takes the place of its own."""
+    forward = forward or fast.forward
     with torch.inference_mode():
-        return [fast.forward(**fast._inputs(*shape))[0] for shape in ((1, 4, 4), (2, 6, 4), (5, 10, 8))]
+        return [forward(**fast._inputs(*shape))[0] for shape in ((1, 4, 4), (2, 6, 4), (5, 10, 8))]
 
 
 @pytest.mark.parametrize(
@@ -73,16 +81,37 @@ def test_attention_is_chosen_for_one_model_alone(plain: Any) -> None:
 
 @pytest.mark.timeout(400)
 @pytest.mark.filterwarnings("default::DeprecationWarning")  # of the compiler itself
-def test_compiled_blocks_give_what_they_give_and_are_not_compiled_again(plain: Any) -> None:
-    fast, slow = accelerated(plain, "compile=on"), accelerated(plain, "off")
-
+def test_compiled_blocks_give_what_they_give_and_are_not_compiled_again(
+    plain: Any, compiled: Accelerated
+) -> None:
     with torch.compiler.set_stance("fail_on_recompile"):
-        compiled = velocities(fast)
+        fast = velocities(compiled)
     assert not torch._dynamo.utils.counters["graph_break"]
 
-    assert fast.uses == ["compile"]
-    for one, other in zip(compiled, velocities(slow), strict=True):
+    assert compiled.uses == ["compile"]
+    for one, other in zip(fast, velocities(accelerated(plain, "off")), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.filterwarnings("default::DeprecationWarning")
+def test_a_lora_that_comes_later_has_nothing_compiled_in_the_middle_of_the_steps(
+    plain: Any, compiled: Accelerated
+) -> None:
+    slow = accelerated(plain, "off")
+    width = plain.transformer_blocks[0].attn.to_q.in_features
+    ink = {"transformer_blocks.0.attn.to_q": Change(down=torch.randn(2, width), up=torch.randn(width, 2))}
+
+    with torch.compiler.set_stance("fail_on_recompile"):
+        before = velocities(compiled)
+        inked = velocities(compiled, WithLora(compiled.forward, ink, strength=1.0))
+        after = velocities(compiled)
+
+    for one, other in zip(before, after, strict=True):
+        assert torch.equal(one, other)
+    for one, other in zip(inked, velocities(slow, WithLora(slow.forward, ink, strength=1.0)), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(inked[0], before[0], atol=0.01)
 
 
 @pytest.mark.parametrize(

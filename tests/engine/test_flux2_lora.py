@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from tintype.domain.errors import BadCheckpoint
 from tintype.domain.source import Source
 from tintype.engine.engine import Denoised
-from tintype.engine.flux2.adapting import Adapting
+from tintype.engine.flux2.adapting import adapt
 from tintype.engine.flux2.engine import Flux2Engine
 from tintype.engine.flux2.lora import Adapted
 from tintype.engine.images.metadata import read_metadata
@@ -21,21 +21,14 @@ from .drawing import EngineOf, draw, pixels
 from .jobs import job
 from .loras import fused, write_kohya, write_lora
 
-Adapt = Callable[..., Flux2Engine]
-
 
 @pytest.fixture(scope="module")
 def ink(klein: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_lora(klein, tmp_path_factory.mktemp("loras") / "ink.safetensors")
 
 
-@pytest.fixture
-def adapting() -> Adapting:
-    return Adapting()
-
-
-def adapted(adapting: Adapting, base: Flux2Engine, lora: Path, strength: float = 1.0) -> Flux2Engine:
-    made = adapting.load(Source(lora=str(lora), strength=strength), base)()
+def adapted(base: Flux2Engine, lora: Path, strength: float = 1.0) -> Flux2Engine:
+    made = adapt(Source(lora=str(lora), strength=strength), base)()
     assert isinstance(made, Flux2Engine)
     return made
 
@@ -49,7 +42,7 @@ def drawn(engine: Flux2Engine, **fields: object) -> Drawn:
 
 @pytest.mark.parametrize(("alpha", "strength"), [(None, 1.0), (None, 0.5), (5.0, -0.25)])
 def test_a_lora_draws_what_a_transformer_with_its_weights_fused_draws(
-    alpha: float | None, strength: float, klein: Path, tmp_path: Path, engine_of: EngineOf, adapting: Adapting
+    alpha: float | None, strength: float, klein: Path, tmp_path: Path, engine_of: EngineOf
 ) -> None:
     from diffusers import Flux2KleinPipeline
 
@@ -63,7 +56,7 @@ def test_a_lora_draws_what_a_transformer_with_its_weights_fused_draws(
     )
     asked = job(steps=3)
 
-    under = draw(adapted(adapting, engine_of(klein), lora, strength), asked).latents[asked.id]
+    under = draw(adapted(engine_of(klein), lora, strength), asked).latents[asked.id]
     expected = draw(engine_of(whole), asked).latents[asked.id]
     without = draw(engine_of(klein), asked).latents[asked.id]
 
@@ -71,28 +64,22 @@ def test_a_lora_draws_what_a_transformer_with_its_weights_fused_draws(
     assert not torch.allclose(under, without, atol=0.1)
 
 
-def test_a_base_draws_the_same_bytes_before_between_and_after_its_loras(
-    engine: Flux2Engine, ink: Path, adapting: Adapting
-) -> None:
-    source = Source(lora=str(ink))
-    before = drawn(engine).image
+def test_a_base_draws_the_same_bytes_before_and_after_its_loras(engine: Flux2Engine, ink: Path) -> None:
+    before = drawn(engine)
 
-    inked = adapted(adapting, engine, ink)
-    changed = drawn(inked)
-    between = drawn(engine).image
-    adapting.unload(source, engine)
-    after = drawn(engine).image
+    changed = drawn(adapted(engine, ink))
+    after = drawn(engine)
 
-    assert before == between == after
-    assert abs(pixels(changed) - pixels(drawn(engine))).max() > 8
+    assert before.image == after.image
+    assert abs(pixels(changed) - pixels(after)).max() > 8
     assert not any(isinstance(layer, Adapted) for layer in engine.checkpoint.transformer.modules())
 
 
 def test_jobs_of_a_base_and_of_two_loras_are_drawn_side_by_side_as_if_alone(
-    klein: Path, engine: Flux2Engine, tmp_path: Path, ink: Path, adapting: Adapting
+    klein: Path, engine: Flux2Engine, tmp_path: Path, ink: Path
 ) -> None:
     chalk = write_lora(klein, tmp_path / "chalk.safetensors", seed=8)
-    engines = [engine, adapted(adapting, engine, ink), adapted(adapting, engine, chalk, 0.7)]
+    engines = [engine, adapted(engine, ink), adapted(engine, chalk, 0.7)]
     asked = job()
     alone = [draw(one, asked).latents[asked.id] for one in engines]
 
@@ -110,35 +97,29 @@ def test_jobs_of_a_base_and_of_two_loras_are_drawn_side_by_side_as_if_alone(
     assert not torch.allclose(alone[1], alone[2], atol=0.1)
 
 
-def test_the_weights_of_the_base_are_in_memory_once(
-    engine: Flux2Engine, ink: Path, adapting: Adapting
-) -> None:
-    inked = adapted(adapting, engine, ink)
+def test_the_weights_of_the_base_are_in_memory_once(engine: Flux2Engine, ink: Path) -> None:
+    inked = adapted(engine, ink)
 
     assert inked.checkpoint.text is engine.checkpoint.text
     assert inked.checkpoint.decoder is engine.checkpoint.decoder
     assert inked.checkpoint.bytes == sum(tensor.nbytes for tensor in load_file(ink).values())
 
 
-def test_the_picture_says_which_lora_it_was_drawn_with(
-    engine: Flux2Engine, ink: Path, adapting: Adapting
-) -> None:
-    half = drawn(adapted(adapting, engine, ink, 0.5))
-    full = drawn(adapted(adapting, engine, ink))
+def test_the_picture_says_which_lora_it_was_drawn_with(engine: Flux2Engine, ink: Path) -> None:
+    half = drawn(adapted(engine, ink, 0.5))
+    full = drawn(adapted(engine, ink))
 
     assert read_metadata(half.image)["checkpoint"] == "tiny + ink × 0.5"
     assert read_metadata(full.image)["checkpoint"] == "tiny + ink"
 
 
-def test_the_format_of_kohya_is_read_with_its_alpha(
-    engine: Flux2Engine, tmp_path: Path, adapting: Adapting
-) -> None:
+def test_the_format_of_kohya_is_read_with_its_alpha(engine: Flux2Engine, tmp_path: Path) -> None:
     whole = write_kohya(tmp_path / "whole.safetensors", alpha=2.0)
     half = write_kohya(tmp_path / "half.safetensors", alpha=1.0)
     asked = job()
 
-    of_half = draw(adapted(adapting, engine, half), asked).latents[asked.id]
-    halved = draw(adapted(adapting, engine, whole, 0.5), asked).latents[asked.id]
+    of_half = draw(adapted(engine, half), asked).latents[asked.id]
+    halved = draw(adapted(engine, whole, 0.5), asked).latents[asked.id]
     without = draw(engine, asked).latents[asked.id]
 
     assert torch.allclose(of_half, halved, atol=1e-4)
@@ -195,13 +176,13 @@ BROKEN = {
 
 @pytest.mark.parametrize("kind", BROKEN)
 def test_a_lora_that_cannot_be_used_is_one_clear_error_and_changes_nothing(
-    kind: str, engine: Flux2Engine, ink: Path, tmp_path: Path, adapting: Adapting
+    kind: str, engine: Flux2Engine, ink: Path, tmp_path: Path
 ) -> None:
     damage, problem = BROKEN[kind]
     path = tmp_path / "broken.safetensors"
     damage(ink, path)
 
     with pytest.raises(BadCheckpoint, match=rf"broken\.safetensors: {problem}"):
-        adapting.load(Source(lora=str(path)), engine)()
+        adapt(Source(lora=str(path)), engine)()
 
     assert not any(isinstance(layer, Adapted) for layer in engine.checkpoint.transformer.modules())

@@ -37,8 +37,8 @@ class Loader(Protocol):
         """Bytes of the device that it takes."""
         ...
 
-    def unload(self, source: Source, base: Engine | None) -> None:
-        """Nobody holds its engine any more: give its memory back."""
+    def unload(self) -> None:
+        """Nobody holds an engine any more: give its memory back."""
         ...
 
 

@@ -241,7 +241,7 @@ class Models:
         """Raises `TooLargeForBudget`."""
         size = self._loader.weigh(engine)
         if not self._shelf.fits_alone(source, size):
-            self._loader.unload(source, self._engines.get(source.base))
+            self._loader.unload()
             raise self._too_large(source, size)
         engine.make_room = lambda: self.make_room()
         self._engines[source] = engine
@@ -257,7 +257,7 @@ class Models:
     def _evict(self, source: Source) -> None:
         self._shelf.remove(source)
         del self._engines[source]
-        self._loader.unload(source, self._engines.get(source.base))
+        self._loader.unload()
         log("model evicted", model=source.name)
         self._tell_state(source, "evicted")
 

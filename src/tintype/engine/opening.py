@@ -1,10 +1,8 @@
 """Sources in, engines out: which kind of engine draws what. Imports what that kind needs, and only then."""
 
-import functools
 import gc
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tintype.domain.errors import BadCheckpoint
 from tintype.domain.source import Source
@@ -16,9 +14,6 @@ from tintype.engine.loading import Install
 from tintype.engine.main_memory import main_memory
 from tintype.engine.placement import BLANK as BLANK
 from tintype.engine.placement import Placement
-
-if TYPE_CHECKING:
-    from tintype.engine.flux2.adapting import Adapting
 
 GIB = 2**30
 
@@ -83,7 +78,9 @@ class Opener:
             return lambda: engine
         if base is None or isinstance(base, BlankEngine):
             raise BadCheckpoint(path=source.lora, problem="a LoRA needs a base that has weights")
-        return self._adapting.load(source, base)
+        from tintype.engine.flux2.adapting import adapt
+
+        return adapt(source, base)
 
     def weigh(self, engine: Engine) -> int:
         if isinstance(engine, BlankEngine):
@@ -93,18 +90,10 @@ class Opener:
         assert isinstance(engine, Flux2Engine)
         return engine.checkpoint.bytes
 
-    def unload(self, source: Source, base: Engine | None) -> None:
-        if source.lora and base is not None:
-            self._adapting.unload(source, base)
+    def unload(self) -> None:
         gc.collect()
         if torch := sys.modules.get("torch"):
             torch.cuda.empty_cache()  # does nothing where there is none
-
-    @functools.cached_property
-    def _adapting(self) -> "Adapting":
-        from tintype.engine.flux2.adapting import Adapting
-
-        return Adapting()
 
 
 def _size_of(lora: Path) -> int:

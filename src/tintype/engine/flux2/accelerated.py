@@ -24,6 +24,8 @@ _FLOAT8_CAPABILITY = (8, 9)
 _TRIED_SHAPES = ((1, 8, 8), (2, 8, 8), (3, 8, 12))
 """Rows, and token grids: after these, compiled code meets no kind of shape that it has not met. One row is
 a kind of its own."""
+OF_THE_BASE = frozenset({"compile", "graphs"})
+"""Uses that a LoRA on the transformer has no part in: it is drawn plainly."""
 _GRAPHS_KEPT = 64
 """Compiled kinds of block and shape, of all models on the device; dynamo gives up beyond."""
 

@@ -1,4 +1,4 @@
-"""LoRAs: low-rank changes to a transformer that is in memory already, switched on for one forward at a time.
+"""LoRAs: low-rank changes to a transformer that is in memory already, made for one forward at a time.
 
 Files are read in any of the formats that diffusers reads for FLUX.2 (its own, PEFT's, kohya's, ai-toolkit's).
 Hu et al.: LoRA, https://arxiv.org/abs/2106.09685: W·x becomes W·x + strength · B·(A·x).
@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tintype.domain.errors import BadCheckpoint
-from tintype.domain.source import Source
 
 _PREFIX = "transformer."
 _CONFIG = "lora_adapter_metadata"
@@ -61,94 +60,71 @@ def read_lora(path: Path, *, device: torch.device, dtype: torch.dtype) -> Lora:
         }
 
 
-class Adapters:
-    """The LoRAs of one transformer. `use` is for the thread that steps; none is in use outside of it."""
-
-    def __init__(self, transformer: Any) -> None:
-        self._transformer = transformer
-        self._active = Active()
-
-    def add(self, source: Source, lora: Lora) -> None:
-        """Raises `ValueError`, and changes nothing, if the LoRA was made for another transformer."""
-        for module, change in lora.items():
-            _check_fit(module, self._find(module), change)
-        for module, change in lora.items():
-            layer = self._find(module)
-            if not isinstance(layer, Adapted):
-                layer = Adapted(layer, self._active)
-                self._put(module, layer)
-            layer.changes[source] = change
-
-    def remove(self, source: Source) -> None:
-        """Layers that nothing is left of become what they were."""
-        for module, layer in list(self._transformer.named_modules()):
-            if isinstance(layer, Adapted):
-                layer.changes.pop(source, None)
-                if not layer.changes:
-                    self._put(module, layer.base)
-
-    @contextmanager
-    def use(self, source: Source) -> Iterator[None]:
-        """Forwards within this scope are changed."""
-        self._active.source = source
-        try:
-            yield
-        finally:
-            self._active.source = None
-
-    def _find(self, name: str) -> Any:
-        try:
-            return self._transformer.get_submodule(name)
-        except AttributeError:
-            raise ValueError(f"it changes {name}, which this transformer does not have") from None
-
-    def _put(self, name: str, layer: nn.Module) -> None:
-        parent, _, child = name.rpartition(".")
-        setattr(self._transformer.get_submodule(parent), child, layer)
-
-
 class WithLora:
-    """A transformer under one of its LoRAs, to be called like the transformer itself."""
+    """A transformer under a LoRA, to be called like the transformer itself, by the thread that steps.
 
-    def __init__(self, transformer: Any, adapters: Adapters, source: Source) -> None:
+    The layers are changed for the time of a forward alone, so that the base stays what was compiled and
+    recorded, and nothing is compiled in the middle of the steps: the changed forward runs as it is written.
+    """
+
+    def __init__(self, transformer: Any, lora: Lora, *, strength: float) -> None:
+        """Raises `ValueError` if the LoRA was made for another transformer."""
         self._transformer = transformer
-        self._adapters = adapters
-        self._source = source
+        self._compiled = [module for module in transformer.modules() if module._compiled_call_impl]
+        self._changes = [self._change(name, change, strength) for name, change in lora.items()]
 
     def __call__(self, **inputs: Any) -> Any:
-        with self._adapters.use(self._source):
+        with self._changed():
             return self._transformer(**inputs)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transformer, name)
 
+    @contextmanager
+    def _changed(self) -> Iterator[None]:
+        compiled = [(module, module._compiled_call_impl) for module in self._compiled]
+        try:
+            for module, _ in compiled:
+                module._compiled_call_impl = None
+            for layers, child, adapted in self._changes:
+                layers[child] = adapted
+            yield
+        finally:
+            for layers, child, adapted in self._changes:
+                layers[child] = adapted.base
+            for module, code in compiled:
+                module._compiled_call_impl = code
 
-class Active:
-    """Which LoRA is in use, told to all layers at once."""
-
-    source: Source | None = None
+    def _change(self, name: str, change: Change, strength: float) -> "tuple[dict[str, Any], str, Adapted]":
+        """Where the layer hangs, its name there, and what takes its place."""
+        parent, _, child = name.rpartition(".")
+        try:
+            layers, layer = (
+                self._transformer.get_submodule(parent)._modules,
+                self._transformer.get_submodule(name),
+            )
+        except AttributeError:
+            raise ValueError(f"it changes {name}, which this transformer does not have") from None
+        _check_fit(name, layer, change)
+        return layers, child, Adapted(layer, change, strength)
 
 
 class Adapted(nn.Module):
-    """A linear layer of any kind, and the changes that LoRAs make to it."""
+    """A linear layer of any kind, and the change that a LoRA makes to it."""
 
-    def __init__(self, base: nn.Module, active: Active) -> None:
+    def __init__(self, base: nn.Module, change: Change, strength: float) -> None:
         super().__init__()
         self.base = base
         self.in_features, self.out_features = base.in_features, base.out_features
-        self.changes: dict[Source, Change] = {}
-        self._active = active
+        self._change = change
+        self._strength = strength
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(…, in_features) → (…, out_features)."""
         outputs: Tensor = self.base(inputs)
-        source = self._active.source
-        change = self.changes.get(source) if source else None
-        if source is None or change is None:
-            return outputs
-        lower = functional.linear(inputs.to(change.down.dtype), change.down)
-        added = functional.linear(lower, change.up)
-        return outputs + (source.strength * added).to(outputs.dtype)
+        lower = functional.linear(inputs.to(self._change.down.dtype), self._change.down)
+        added = functional.linear(lower, self._change.up)
+        return outputs + (self._strength * added).to(outputs.dtype)
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
