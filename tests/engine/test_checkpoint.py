@@ -86,7 +86,10 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
         lambda f: truncate(f / "text_encoder" / "model.safetensors"),
         "text_encoder: model.safetensors is damaged or cut short",
     ),
-    "no tokenizer": (lambda f: shutil.rmtree(f / "tokenizer"), "tokenizer: "),
+    "no tokenizer": (
+        lambda f: shutil.rmtree(f / "tokenizer"),
+        "tokenizer: tokenizer_config.json is missing",
+    ),
     "no scheduler": (lambda f: shutil.rmtree(f / "scheduler"), "scheduler: scheduler_config.json is missing"),
     "another schedule": (
         lambda f: edit_json(f / "scheduler" / "scheduler_config.json", use_beta_sigmas=True),

@@ -63,9 +63,7 @@ class TextEncoder:
 
 def klein_tokenize(folder: Path, text: Text) -> Tokenize:
     """As `Flux2KleinPipeline`: the prompt as a user's message, padded to the full length."""
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    tokenizer = _read_tokenizer(folder)
 
     def tokenize(prompt: str) -> Mapping[str, Tensor]:
         message = tokenizer.apply_chat_template(
@@ -87,9 +85,8 @@ def dev_tokenize(folder: Path, text: Text) -> Tokenize:
     pictures, and needs a library of its own.
     """
     from diffusers.pipelines.flux2.system_messages import SYSTEM_MESSAGE
-    from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    tokenizer = _read_tokenizer(folder)
     if not tokenizer.chat_template:
         raise ValueError("chat_template.jinja is missing")
 
@@ -118,3 +115,11 @@ def _padded(text: Text) -> dict[str, Any]:
         "truncation": True,
         "max_length": text.max_length,
     }
+
+
+def _read_tokenizer(folder: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    if not (folder / "tokenizer_config.json").is_file():  # or it would be sought on the hub
+        raise ValueError("tokenizer_config.json is missing")
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True)
