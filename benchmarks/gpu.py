@@ -191,6 +191,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     for name in options.models:
         model = Model(name, device, dtype)
         result["models"][name] = run_model(model, options)
+        save(result, options)
         del model
         if device.type == "cuda":
             torch.cuda.empty_cache()
@@ -232,6 +233,14 @@ def run_model(model: Model, options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def save(result: dict[str, Any], options: argparse.Namespace) -> None:
+    """What has been measured stays, whatever becomes of the rest."""
+    if options.json:
+        options.json.write_text(json.dumps(result, indent=2))
+    if options.write:
+        write(options.write, section(result))
+
+
 def say(line: str) -> None:
     print(line, flush=True)
 
@@ -250,12 +259,7 @@ def main() -> None:
     parser.add_argument("--write", type=Path, help="the document whose section 'On a GPU' is replaced")
     options = parser.parse_args()
     result = run(options)
-    text = section(result)
-    say("\n" + text)
-    if options.json:
-        options.json.write_text(json.dumps(result, indent=2))
-    if options.write:
-        write(options.write, text)
+    say("\n" + section(result))
 
 
 if __name__ == "__main__":
