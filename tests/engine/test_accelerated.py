@@ -147,8 +147,8 @@ def test_a_picture_says_what_made_it_fast(klein: Path) -> None:
         str(klein), wanted=ON_CPU, threads=1, places=0, acceleration=Acceleration(attention="native")
     )
 
-    assert "acceleration" not in plain.ready().versions
-    assert fused.ready().versions["acceleration"] == "attention=native"
+    assert plain.ready().arithmetic["acceleration"] == "none"
+    assert fused.ready().arithmetic["acceleration"] == "attention=native"
 
 
 @pytest.mark.anyio

@@ -140,6 +140,21 @@ def test_what_is_quantised_already_is_read_as_it_is(small: Path, tmp_path: Path)
     assert torch.equal(block.attn.to_out.weight.dequantize(), expected)
 
 
+def test_a_picture_depends_on_its_numbers_and_not_on_where_they_wait() -> None:
+    gpu = {"device": torch.device("cuda", 1), "dtype": torch.bfloat16}
+
+    eight, eight_offloaded, four, four_offloaded = (
+        Placed(**gpu, offload=offload, quantisation=quantisation).arithmetic
+        for quantisation in (Quantisation.INT8, Quantisation.NF4)
+        for offload in (Offload.NONE, Offload.TEXT)
+    )
+
+    assert eight == eight_offloaded == {"device": "cuda", "dtype": "bfloat16", "quantisation": "int8"}
+    assert four["quantisation"] == four_offloaded["quantisation"] == "nf4"
+    assert four_offloaded["textQuantisation"] == "none"
+    assert "textQuantisation" not in four
+
+
 def test_four_bits_are_for_what_is_not_offloaded() -> None:
     gpu = torch.device("cuda")
 

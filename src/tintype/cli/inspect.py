@@ -126,8 +126,8 @@ def _said(found: "Inspection") -> dict[str, str]:
 
 def _told(metadata: dict[str, Any]) -> dict[str, str]:
     """What Tintype has written. Anybody could have, so nothing is taken for granted."""
-    inputs, description, versions = (
-        _table(metadata.get(name)) for name in ("inputs", "description", "versions")
+    inputs, description, versions, arithmetic = (
+        _table(metadata.get(name)) for name in ("inputs", "description", "versions", "arithmetic")
     )
     size = f"{inputs['width']} × {inputs['height']}" if {"width", "height"} <= inputs.keys() else ""
     references = metadata.get("references")
@@ -146,6 +146,7 @@ def _told(metadata: dict[str, Any]) -> dict[str, str]:
         "checkpoint": str(metadata.get("checkpoint", "")),
         "fingerprint": str(metadata.get("fingerprint", "")),
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
+        "arithmetic": ", ".join(f"{name} {choice}" for name, choice in arithmetic.items()),
     }
 
 

@@ -153,6 +153,8 @@ class Ready(_Message, frozen=True, tag="ready"):
     versions: dict[str, str]
     edits: bool
     """Whether jobs may have reference pictures."""
+    arithmetic: dict[str, str] = {}
+    """How its numbers are computed, as far as pictures depend on it."""
     bytes: int = 0
     """Of its weights, on the device."""
     fingerprint: str = ""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +69,15 @@ class Checkpoint:
     """Of the transformer's small forward passes."""
     uses: Sequence[str] = ()
     """What makes it fast."""
+    placement: Mapping[str, str] = field(default_factory=dict)
+    """What pictures depend on of how it was placed."""
     fingerprint: str = ""
     """Of its files; empty if it does not come from files."""
+
+    @property
+    def arithmetic(self) -> dict[str, str]:
+        """How its numbers are computed, as far as pictures depend on it."""
+        return {**self.placement, "acceleration": ",".join(self.uses) or "none"}
 
     @property
     def forward(self) -> Callable[..., tuple[Tensor]]:
@@ -131,6 +138,7 @@ def open_checkpoint(
         fixed=manifest.fixed,
         recordings=accelerated.recordings,
         uses=accelerated.uses,
+        placement=placed.arithmetic,
         fingerprint=fingerprint(folder),
     )
 

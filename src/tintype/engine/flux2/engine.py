@@ -107,6 +107,7 @@ class Flux2Engine:
             device=str(self._checkpoint.device),
             places=self._places,
             versions=self._versions,
+            arithmetic=self._checkpoint.arithmetic,
             edits=self._checkpoint.most_references > 0,
         )
 

@@ -1,6 +1,5 @@
 """Weights in, engine out: the device, its number format, and how much it draws at once."""
 
-from collections.abc import Sequence
 from importlib.metadata import version
 
 import torch
@@ -56,7 +55,7 @@ def load_engine(
         max_rows=_MAX_ROWS,
         max_tokens=limits.step_tokens or (_CPU_TOKENS if on_cpu else _GPU_TOKENS),
         memory=memory,
-        versions=_versions(opened.uses),
+        versions=_versions(),
         screening=Screening(),
     )
 
@@ -78,8 +77,7 @@ def _placed(weights: str, wanted: Placement) -> Placed:
         raise BadCheckpoint(path=weights, problem=error) from error
 
 
-def _versions(uses: Sequence[str]) -> dict[str, str]:
-    """What a picture depends on besides its inputs and the checkpoint."""
+def _versions() -> dict[str, str]:
+    """Of the programs that a picture depends on."""
     libraries = ("diffusers", "torch", "transformers")
-    found = {"tintype": tintype.__version__, **{name: version(name) for name in libraries}}
-    return found | ({"acceleration": ",".join(uses)} if uses else {})
+    return {"tintype": tintype.__version__, **{name: version(name) for name in libraries}}

@@ -41,6 +41,7 @@ class Pictures:
             checkpoint=self._checkpoint.name,
             fingerprint=self._checkpoint.fingerprint,
             versions=self._versions,
+            arithmetic=self._checkpoint.arithmetic,
             references=denoised.references.digests,
         )
         return Drawn(

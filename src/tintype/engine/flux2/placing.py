@@ -21,6 +21,17 @@ class Placed:
     quantisation: Quantisation = Quantisation.NONE
 
     @property
+    def arithmetic(self) -> dict[str, str]:
+        """What pictures depend on of it: where layers wait changes nothing, but for what is quantised."""
+        whole = {} if self.text_quantisation is self.quantisation else {"textQuantisation": "none"}
+        return {
+            "device": self.device.type,
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "quantisation": self.quantisation.value,
+            **whole,
+        }
+
+    @property
     def offloads_text(self) -> bool:
         return self.offload is not Offload.NONE
 

@@ -33,7 +33,7 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str
     """
     for name in ("checkpoint", "fingerprint"):
         yield from _change(name, before.get(name), after.get(name))
-    for table in ("description", "versions"):
+    for table in ("description", "versions", "arithmetic"):
         old, new = _table(before, table), _table(after, table)
         for name in sorted(old.keys() | new.keys()):
             yield from _change(name, old.get(name), new.get(name))

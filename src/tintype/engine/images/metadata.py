@@ -1,4 +1,4 @@
-"""What a picture says about itself: that a model drew it, from which inputs, and in which versions.
+"""What a picture says about itself: that a model drew it, from which inputs, in which versions and numbers.
 
 No times and no ids, so that equal inputs give equal bytes.
 """
@@ -6,7 +6,8 @@ No times and no ids, so that equal inputs give equal bytes.
 import hashlib
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tintype.engine.images import xmp
@@ -32,11 +33,13 @@ def describe(
     checkpoint: str,
     versions: dict[str, str],
     fingerprint: str = "",
+    arithmetic: Mapping[str, str] = MappingProxyType({}),
     references: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The metadata of the job's picture: JSON values only, in a fixed order.
 
-    `fingerprint` is that of the checkpoint, `references` are the SHA-256 digests of its reference pictures.
+    `fingerprint` is that of the checkpoint, `arithmetic` how it computes; `references` are the SHA-256
+    digests of the job's reference pictures.
     Of a job with `metadata="minimal"` no inputs are told, neither its own nor its pictures'.
     """
     inputs = {
@@ -57,6 +60,7 @@ def describe(
         **({"fingerprint": fingerprint} if fingerprint else {}),
         "description": dict(sorted(job.description.items())),
         "versions": dict(sorted(versions.items())),
+        **({"arithmetic": dict(arithmetic)} if arithmetic else {}),
     }
 
 
