@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from tintype.domain.placement import Offload, Quantisation
 from tintype.engine.flux2.quantising import KEPT_WHOLE
-from tintype.engine.placement import Offload, Quantisation
 
 GIB = 2**30
 BFLOAT16 = 2

@@ -61,9 +61,9 @@ def judge(gate: PromptGate, levels: Levels, prompts: Sequence[str]) -> None:
 def drawn(prompts: Sequence[str], *, steps: int) -> list[Pixels]:
     """The pictures of the prompts at 256 pixels, decoded and not encoded."""
     os.environ.update(ENVIRONMENT)
+    from tintype.domain.placement import Placement
     from tintype.engine.engine import Denoised
     from tintype.engine.flux2.load import load_engine
-    from tintype.engine.placement import Placement
 
     engine = load_engine(str(EMBEDDED_CHECKPOINT), wanted=Placement(device="cpu"), threads=1, places=0)
     pictures: dict[str, Pixels] = {}

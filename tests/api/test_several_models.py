@@ -13,14 +13,15 @@ from api.wire import MODELS
 from engine.checkpoints import variant
 from engine.loras import write_lora
 from serving import Server, server_environment, start_server
+from tintype.domain.placement import Placement
 from tintype.engine.flux2.load import expected_bytes
 from tintype.engine.images.metadata import read_metadata
-from tintype.engine.placement import Placement
 
 PAGES = {
     "plain": "",
     "second": 'weights = "second"',
     "ink": 'base = "labs/plain"\nlora = "ink.safetensors"\nstrength = 0.5',
+    "half": 'dtype = "bfloat16"',
     "gone": 'weights = "/srv/gone"',
 }
 
@@ -83,6 +84,13 @@ def test_models_come_and_go_and_each_draws_its_own_pictures(studio: Server, sett
     assert first == again
     assert len(set(first.values())) == 3
     assert read_metadata(first["ink"])["checkpoint"] == "tiny + ink × 0.5"
+
+
+def test_a_page_says_in_which_numbers_it_is_drawn(studio: Server) -> None:
+    half, plain = (read_metadata(drawn(studio, name))["arithmetic"] for name in ("half", "plain"))
+
+    assert half == {**plain, "dtype": "bfloat16"}
+    assert plain["dtype"] == "float32"
 
 
 def test_a_model_that_is_not_there_fails_its_own_tasks_with_a_clear_reason(

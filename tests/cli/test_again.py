@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file, save_file
 
+from api.wire import MODELS
 from cli.commands import tintype
 from serving import Server
 from tintype.engine.images import xmp
@@ -54,6 +55,28 @@ def test_a_picture_is_drawn_again_to_the_byte_by_the_same_weights_alone(
     assert said.index("drawing") > told
     assert said[-1].startswith("NOT the same as kite.png: ")
     assert said[-1].endswith("/255 at most")
+
+
+def test_a_picture_that_is_drawn_again_in_other_numbers_is_told(
+    tmp_path: Path, tiny_checkpoint: Path
+) -> None:
+    (tmp_path / "pages").mkdir()
+    page = (MODELS / "flux-2-flex-t2i.toml").read_text().replace("flux-2-flex-t2i", "half")
+    (tmp_path / "pages" / "half.toml").write_text(f'dtype = "bfloat16"\n{page}')
+    draw(tmp_path, tiny_checkpoint, "a red kite", *SMALL, "-o", "kite.png")
+
+    by_settings = draw(tmp_path, tiny_checkpoint, "--again", "kite.png", dtype="bfloat16")
+    by_page = tintype(
+        *("draw", "--again", "kite.png", "--model", "black-forest-labs/half", "-o", "half.png"),
+        cwd=tmp_path,
+        weights=str(tiny_checkpoint),
+        catalogue=str(tmp_path / "pages"),
+    )
+
+    for said in (by_settings, by_page.stderr):
+        assert "drawn otherwise than kite.png: dtype float32, now bfloat16\n" in said
+        assert said.splitlines()[-1].startswith("NOT the same as kite.png: ")
+    assert (tmp_path / "half.png").is_file()
 
 
 def test_what_is_given_besides_counts_more(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 import tintype
 from tintype.domain.catalogue import Catalogue, Model, clean_slug, load_catalogue
 from tintype.domain.errors import BadCatalogue, UnknownModel
+from tintype.domain.placement import Dtype, Offload, Quantisation
 from tintype.domain.source import Source
 
 PAGE = Path(tintype.__file__).parent / "models" / "flux-2-flex-t2i.toml"
@@ -130,6 +131,8 @@ def test_a_page_says_what_draws_it(tmp_path: Path) -> None:
         hub='weights = "labs/weights"',
         ink=f"{LORA}\nstrength = 0.5",
         chalk='base = "labs/beside"\nlora = "/srv/chalk.safetensors"',
+        small='quantisation = "int8"\ndtype = "bfloat16"\noffload = "text"',
+        inked='base = "labs/small"\nlora = "/srv/chalk.safetensors"',
     )
 
     klein, ink = str(tmp_path / "klein"), str(tmp_path / "ink.safetensors")
@@ -138,8 +141,20 @@ def test_a_page_says_what_draws_it(tmp_path: Path) -> None:
     assert catalogue.source_of("labs/hub") == Source(weights="labs/weights")
     assert catalogue.source_of("labs/ink") == Source(lora=ink, strength=0.5)
     assert catalogue.source_of("labs/chalk") == Source(weights=klein, lora="/srv/chalk.safetensors")
+    small = Source(dtype=Dtype.BFLOAT16, offload=Offload.TEXT, quantisation=Quantisation.INT8)
+    assert catalogue.source_of("labs/small") == small == catalogue.source_of("labs/inked").base
     with pytest.raises(UnknownModel):
         catalogue.source_of("labs/retired")
+
+
+def test_what_a_page_says_as_the_settings_do_is_the_same_model() -> None:
+    usual = Source(weights="klein", dtype=Dtype.AUTO, offload=Offload.NONE, quantisation=Quantisation.INT8)
+
+    assert Source().apart_from(usual) == Source()
+    assert Source(weights="klein", quantisation=Quantisation.INT8).apart_from(usual) == Source()
+    assert usual.apart_from(usual) == Source()
+    other = Source(weights="dev", quantisation=Quantisation.NF4, lora="ink.safetensors")
+    assert other.apart_from(usual) == other
 
 
 @pytest.mark.parametrize(
@@ -148,6 +163,7 @@ def test_a_page_says_what_draws_it(tmp_path: Path) -> None:
         ('lora = "ink.safetensors"', "base and lora go together"),
         ('base = "labs/plain"', "base and lora go together"),
         (f'{LORA}\nweights = "klein"', "has its weights from there"),
+        (f'{LORA}\nquantisation = "int8"', "of a model with a base are those of its base"),
         (f"{LORA}\nstrength = 0.0", "strength must be a number other than 0"),
         (f"{LORA}\nstrength = nan", "strength must be a number other than 0"),
         (LORA.replace("plain", "gone"), "base 'labs/gone' is no model of this catalogue"),
@@ -157,3 +173,8 @@ def test_a_page_says_what_draws_it(tmp_path: Path) -> None:
 def test_a_lora_needs_a_base_with_weights(lines: str, problem: str, tmp_path: Path) -> None:
     with pytest.raises(BadCatalogue, match=rf"bad\.toml: .*{problem}"):
         catalogue_of(tmp_path, plain="", other=LORA, bad=lines)
+
+
+def test_a_number_format_that_there_is_not_is_named_with_its_page(tmp_path: Path) -> None:
+    with pytest.raises(BadCatalogue, match=r"bad\.toml: .*'float16' - at `\$\.dtype`"):
+        catalogue_of(tmp_path, bad='dtype = "float16"')

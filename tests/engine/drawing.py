@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from PIL import Image
 
+from tintype.domain.placement import Placement
 from tintype.engine.engine import Denoised
 from tintype.engine.flux2.engine import Flux2Engine
 from tintype.engine.flux2.load import load_engine
-from tintype.engine.placement import Placement
 from tintype.engine.protocol import Drawn, Failed, Job, JobEvent
 
 EngineOf = Callable[..., Flux2Engine]

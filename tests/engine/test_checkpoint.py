@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from tintype.domain.errors import BadCheckpoint
+from tintype.domain.placement import Placement
 from tintype.engine.flux2.load import load_engine
-from tintype.engine.placement import Placement
 
 from .drawing import ON_CPU
 

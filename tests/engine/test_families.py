@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from tintype.domain.placement import Dtype
 from tintype.engine.flux2.engine import Flux2Engine
 from tintype.engine.images.metadata import read_inputs
-from tintype.engine.placement import Dtype
 from tintype.engine.protocol import Drawn, Job
 
 from .drawing import draw, open_engine, pixels

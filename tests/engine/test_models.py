@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from tintype.domain.errors import BadCheckpoint
+from tintype.domain.placement import Dtype, Placement
 from tintype.domain.source import Source
 from tintype.engine.flux2.load import expected_bytes
-from tintype.engine.placement import Placement
+from tintype.engine.images.comparing import changes
+from tintype.engine.images.metadata import read_metadata
 from tintype.engine.process import HostProcess, start_host
 from tintype.engine.protocol import (
     Drawn,
@@ -141,6 +143,22 @@ async def test_two_models_that_fit_draw_side_by_side(start: Start, models: list[
     steps = [event.id for event in after if isinstance(event, Progress)]
     assert min(steps.count("first"), steps.count("second")) > 5
     assert ("evicted") not in dict(listener.states()).values()
+
+
+async def test_one_checkpoint_is_drawn_in_two_number_formats_side_by_side(start: Start) -> None:
+    half = Source(dtype=Dtype.BFLOAT16)
+    async with start(2) as host:
+        listener = Listener(host)
+        await host.send(job(id="whole"))
+        await host.send(job(id="half", source=half))
+        ended = await listener.ends("whole", "half")
+
+    whole, halved = (read_metadata(image(ended[name])) for name in ("whole", "half"))
+    assert list(changes(whole, halved)) == ["dtype float32, now bfloat16"]
+    assert image(ended["half"]) != image(ended["whole"])
+    (loaded,) = (event for event in listener.heard if stands(half, "loaded", event))
+    assert isinstance(loaded, Shelved)
+    assert loaded.bytes == pytest.approx(host.ready.bytes / 2, rel=0.05)
 
 
 async def test_a_model_that_is_used_stays_until_it_is_not(start: Start, models: list[Source]) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from tintype.domain.errors import BadCheckpoint
+from tintype.domain.placement import Dtype, Offload, Placement, Quantisation
 from tintype.engine.flux2 import placing, quantising
 from tintype.engine.flux2.checkpoint import open_checkpoint
 from tintype.engine.flux2.encoder import load_encoder
@@ -16,7 +17,6 @@ from tintype.engine.flux2.engine import Flux2Engine
 from tintype.engine.flux2.load import expected_bytes, load_engine
 from tintype.engine.flux2.offloading import offload_layers
 from tintype.engine.flux2.placing import Placed
-from tintype.engine.placement import Dtype, Offload, Placement, Quantisation
 
 from .checkpoints import LAYERS
 from .drawing import ON_CPU, draw, open_engine
@@ -40,8 +40,8 @@ def latents(engine: Flux2Engine) -> torch.Tensor:
     ("wanted", "says"),
     [
         ({"device": "abacus"}, "there is no device abacus here; right is auto, cpu"),
-        ({"offload": Offload.TEXT}, "TINTYPE_OFFLOAD=text needs a cuda device, not cpu; right is none"),
-        ({"quantisation": Quantisation.NF4}, "TINTYPE_QUANTISATION=nf4 needs a device of cuda, not cpu"),
+        ({"offload": Offload.TEXT}, "offload=text needs a cuda device, not cpu; right is none"),
+        ({"quantisation": Quantisation.NF4}, "quantisation=nf4 needs a device of cuda, not cpu"),
     ],
 )
 def test_what_a_device_cannot_do_is_one_clear_line(small: Path, wanted: dict[str, Any], says: str) -> None:
@@ -71,7 +71,7 @@ def test_gpus_of_before_2020_compute_in_float32(monkeypatch: pytest.MonkeyPatch)
     old = torch.device("cuda")
 
     assert placing._dtype(Dtype.AUTO, old) is torch.float32
-    with pytest.raises(ValueError, match="cuda does not compute in bfloat16; right is TINTYPE_DTYPE=float32"):
+    with pytest.raises(ValueError, match="cuda does not compute in bfloat16; right is dtype=float32"):
         placing._dtype(Dtype.BFLOAT16, old)
 
 

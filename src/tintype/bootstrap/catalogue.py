@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 import structlog
-from msgspec.structs import replace
 
 from tintype.domain.catalogue import Catalogue, Model, load_catalogue
 from tintype.domain.errors import BadCheckpoint
 from tintype.domain.fixed import OPEN, Fixed
+from tintype.domain.placement import Dtype, Offload, Quantisation
 from tintype.domain.source import Source
 from tintype.engine.flux2.manifest import fixed_inputs
 from tintype.settings import Settings
@@ -38,8 +38,10 @@ def served_catalogue(settings: Settings) -> Catalogue:
 def sources_of(settings: Settings, catalogue: Catalogue) -> Callable[[str], Source]:
     """What draws a model, by its slug. Raises UnknownModel."""
 
-    def source_of(slug: str) -> Source:
-        source = catalogue.source_of(slug)
-        return replace(source, weights="") if source.weights == settings.weights else source
-
-    return source_of
+    usual = Source(
+        weights=settings.weights,
+        dtype=Dtype(settings.dtype),
+        offload=Offload(settings.offload),
+        quantisation=Quantisation(settings.quantisation),
+    )
+    return lambda slug: catalogue.source_of(slug).apart_from(usual)

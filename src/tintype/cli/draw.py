@@ -179,12 +179,15 @@ async def _drawn(
     from msgspec.structs import replace
 
     from tintype.bootstrap import host_starter
+    from tintype.domain.source import Source
 
     show.show("loading the model")
-    base, job = job.source.weights, replace(job, source=replace(job.source, weights=""))
+    source = job.source
+    job = replace(job, source=Source(lora=source.lora, strength=source.strength))
     start = host_starter(settings)
     async with start(
-        weights=base or settings.weights,
+        weights=source.weights or settings.weights,
+        **source.placement,
         on_log=lambda line: None,  # what matters of it is in the error
     ) as host:
         if original is not None and not job.source.lora:  # which the host has not loaded yet

@@ -11,6 +11,7 @@ import msgspec
 from tintype.domain.errors import BadCatalogue, UnknownModel
 from tintype.domain.fixed import Fixed
 from tintype.domain.parameter import NUMBERS, SELECT, TEXTS, Group, Parameter
+from tintype.domain.placement import Dtype, Offload, Quantisation
 from tintype.domain.source import Source, check_strength
 from tintype.domain.tariff import Price, Tariff, check_tariffs, price_for, quantity, read_price
 
@@ -54,6 +55,12 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Names of the projects that may see and run it; empty for everybody."""
     weights: str = ""
     """What draws it: a folder, also one beside the page, or a hub id; empty: the weights of the settings."""
+    dtype: Dtype | None = None
+    """The number format that it computes in; left out: that of the settings. So with the next two."""
+    offload: Offload | None = None
+    """What of it waits in main memory."""
+    quantisation: Quantisation | None = None
+    """In how many bits its weights are kept."""
     base: str = ""
     """`owner/project` of the model on whose weights `lora` lies; empty: it has weights of its own."""
     lora: str = ""
@@ -134,6 +141,8 @@ def _check_source(model: Model) -> None:
         raise ValueError("base and lora go together; one of them is missing")
     if model.base and model.weights:
         raise ValueError("a model with a base has its weights from there, and none of its own")
+    if model.base and (model.dtype or model.offload or model.quantisation):
+        raise ValueError("dtype, offload and quantisation of a model with a base are those of its base")
     check_strength(model.strength)
 
 
@@ -191,10 +200,13 @@ class Catalogue:
     def source_of(self, slug: str) -> Source:
         """What draws the model of a task. Raises UnknownModel if it is no longer on offer."""
         model = self[slug]
-        weights = (self[model.base] if model.base else model).weights
-        beside = self._folder / Path(weights).expanduser()
+        base = self[model.base] if model.base else model
+        beside = self._folder / Path(base.weights).expanduser()
         return Source(
-            weights=str(beside.absolute()) if weights and beside.is_dir() else weights,
+            weights=str(beside.absolute()) if base.weights and beside.is_dir() else base.weights,
+            dtype=base.dtype,
+            offload=base.offload,
+            quantisation=base.quantisation,
             lora=str((self._folder / Path(model.lora).expanduser()).absolute()) if model.lora else "",
             strength=model.strength if model.lora else 1.0,
         )

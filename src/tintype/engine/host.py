@@ -22,15 +22,15 @@ from typing import NoReturn
 import msgspec
 
 from tintype.domain.errors import BadCheckpoint
-from tintype.domain.source import Source
+from tintype.domain.placement import Dtype, Offload, Placement, Quantisation
+from tintype.domain.source import BLANK, Source
 from tintype.engine.acceleration import read_acceleration
 from tintype.engine.engine import problem_of
 from tintype.engine.limits import Limits
 from tintype.engine.log import log
 from tintype.engine.models import Models
-from tintype.engine.opening import BLANK, Opener
+from tintype.engine.opening import Opener
 from tintype.engine.pipes import Inbox, Inner, outbox, take_stdout
-from tintype.engine.placement import Dtype, Offload, Placement, Quantisation
 from tintype.engine.protocol import Broken, Event
 from tintype.engine.serving import Serving
 

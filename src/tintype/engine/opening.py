@@ -2,18 +2,18 @@
 
 import gc
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from tintype.domain.errors import BadCheckpoint
-from tintype.domain.source import Source
+from tintype.domain.placement import Placement
+from tintype.domain.source import BLANK, Source
 from tintype.engine.acceleration import Acceleration
 from tintype.engine.blank import BlankEngine
 from tintype.engine.engine import Engine
 from tintype.engine.limits import Limits
 from tintype.engine.loading import Install
 from tintype.engine.main_memory import main_memory
-from tintype.engine.placement import BLANK as BLANK
-from tintype.engine.placement import Placement
 
 GIB = 2**30
 
@@ -47,7 +47,7 @@ class Opener:
 
         return load_engine(
             weights,
-            wanted=self._wanted,
+            wanted=self._placement_of(source),
             threads=self._threads,
             places=self._places,
             limits=self._limits,
@@ -70,7 +70,10 @@ class Opener:
             return 0
         from tintype.engine.flux2.load import expected_bytes
 
-        return expected_bytes(weights, self._wanted)
+        return expected_bytes(weights, self._placement_of(source))
+
+    def _placement_of(self, source: Source) -> Placement:
+        return replace(self._wanted, **source.placement)
 
     def load(self, source: Source, base: Engine | None) -> Install:
         if not source.lora:

@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 
 from tintype.domain.addresses import read_networks
 from tintype.domain.errors import BadAcceleration, BadModeration, BadSetting
+from tintype.domain.placement import Dtype, Offload, Quantisation
 from tintype.domain.rate import read_rate
 from tintype.domain.web_address import is_web_address
 from tintype.engine.acceleration import read_acceleration
-from tintype.engine.placement import Dtype, Offload, Quantisation
 from tintype.moderation.policy import read_policy
 from tintype.settings.names import PREFIX
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from tintype.domain.fixed import OPEN, Fixed
+from tintype.domain.placement import Quantisation
 from tintype.engine.acceleration import NONE, Acceleration
 from tintype.engine.flux2.accelerated import Accelerated
 from tintype.engine.flux2.canvas import Canvases
@@ -32,7 +33,6 @@ from tintype.engine.flux2.sigmas import Shift
 from tintype.engine.flux2.tensor_files import DIFFUSERS_STEM, TRANSFORMERS_STEM, open_files
 from tintype.engine.flux2.text import CACHE_BYTES, TextEncoder, Tokenize, dev_tokenize, klein_tokenize
 from tintype.engine.flux2.weights import load_module
-from tintype.engine.placement import Quantisation
 
 _TOKENIZE: Mapping[str, Callable[[Path, Text], Tokenize]] = {
     "Flux2KleinPipeline": klein_tokenize,

@@ -6,11 +6,11 @@ from typing import Any
 
 from torch import nn
 
+from tintype.domain.placement import Quantisation
 from tintype.engine.flux2.offloading import offload_layers
 from tintype.engine.flux2.placing import Placed
 from tintype.engine.flux2.quantising import own_quantisation, transformers_config
 from tintype.engine.flux2.tensor_files import TRANSFORMERS_STEM, open_files
-from tintype.engine.placement import Quantisation
 
 
 def load_encoder(folder: Path, layers: tuple[int, ...], placed: Placed) -> Any:
@@ -64,9 +64,7 @@ def _options(model_type: str, own: str, placed: Placed) -> dict[str, Any]:
 def _put(stack: Any, own: str, placed: Placed) -> Any:
     if placed.offloads_text:
         if own == "bitsandbytes":
-            raise ValueError(
-                "is quantised by bitsandbytes, which cannot be offloaded; right is TINTYPE_OFFLOAD=none"
-            )
+            raise ValueError("is quantised by bitsandbytes, which cannot be offloaded; right is offload=none")
         offload_layers(stack, placed.device)
         return stack
     if own or placed.text_quantisation is not Quantisation.NONE:

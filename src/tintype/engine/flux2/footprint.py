@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
+from tintype.domain.placement import Quantisation
 from tintype.engine.flux2.packed import PackedLinear
 from tintype.engine.flux2.tensor_files import TensorFiles
 from tintype.engine.main_memory import main_memory
-from tintype.engine.placement import Quantisation
 
 _GPU_SHARE = 0.8
 _MAIN_SHARE = 0.5

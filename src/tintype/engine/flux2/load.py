@@ -6,6 +6,7 @@ import torch
 
 import tintype
 from tintype.domain.errors import BadCheckpoint
+from tintype.domain.placement import Placement
 from tintype.engine.acceleration import NONE, Acceleration
 from tintype.engine.engine import Engine
 from tintype.engine.flux2 import checkpoint, footprint
@@ -15,7 +16,6 @@ from tintype.engine.flux2.memory import budget_of
 from tintype.engine.flux2.placing import Placed, place
 from tintype.engine.limits import MIB, Limits
 from tintype.engine.log import log
-from tintype.engine.placement import Placement
 from tintype.engine.screening import Screening
 
 _PLACES = 16

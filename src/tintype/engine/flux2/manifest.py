@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from tintype.domain.fixed import OPEN, Fixed
+from tintype.domain.source import BLANK
 from tintype.engine.flux2.locating import INDEX, locate, name_of
 from tintype.engine.flux2.naming import naming
 from tintype.engine.flux2.sidecar import Sidecar, Text, read_sidecar
-from tintype.engine.placement import BLANK
 
 DISTILLED = Fixed(steps=4, guidance=1.0)
 """Of FLUX.2 klein: `fixed_params` in https://github.com/black-forest-labs/flux2."""

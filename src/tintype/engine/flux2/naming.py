@@ -8,9 +8,7 @@ from tintype.domain.errors import BadCheckpoint
 from tintype.engine.engine import is_out_of_memory
 
 _LONGEST = 300
-_FITTING = (
-    "does not fit into memory; docs/weights.md says what does, by TINTYPE_OFFLOAD and TINTYPE_QUANTISATION"
-)
+_FITTING = "does not fit into memory; docs/weights.md says what does, by offload and quantisation"
 
 
 @contextmanager

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
+from tintype.domain.placement import Offload, Quantisation
 from tintype.engine.flux2.quantising import demand_libraries
-from tintype.engine.placement import Offload, Quantisation
 
 
 def demand_offload(offload: Offload, quantisation: Quantisation, device: torch.device) -> None:
@@ -17,12 +17,10 @@ def demand_offload(offload: Offload, quantisation: Quantisation, device: torch.d
     if offload is Offload.NONE:
         return
     if device.type != "cuda":
-        raise ValueError(f"TINTYPE_OFFLOAD={offload} needs a cuda device, not {device}; right is none")
+        raise ValueError(f"offload={offload} needs a cuda device, not {device}; right is none")
     if offload is Offload.ALL and quantisation is Quantisation.NF4:
-        raise ValueError(
-            "TINTYPE_QUANTISATION=nf4 cannot be offloaded; right is int8 or none, or TINTYPE_OFFLOAD=text"
-        )
-    demand_libraries("accelerate", of=f"TINTYPE_OFFLOAD={offload}")
+        raise ValueError("quantisation=nf4 cannot be offloaded; right is int8 or none, or offload=text")
+    demand_libraries("accelerate", of=f"offload={offload}")
 
 
 def offload_layers(module: Any, device: torch.device) -> None:

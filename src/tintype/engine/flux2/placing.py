@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import torch
 
+from tintype.domain.placement import Dtype, Offload, Placement, Quantisation
 from tintype.engine.flux2.offloading import demand_offload
 from tintype.engine.flux2.quantising import demand_quantisation
-from tintype.engine.placement import Dtype, Offload, Placement, Quantisation
 
 CPU = torch.device("cpu")
 
@@ -88,7 +88,7 @@ def _dtype(wanted: Dtype, device: torch.device) -> torch.dtype:
     if wanted is Dtype.AUTO:
         return torch.bfloat16 if device.type != "cpu" and _has_bfloat16(device) else torch.float32
     if wanted is Dtype.BFLOAT16 and not _has_bfloat16(device):
-        raise ValueError(f"{device} does not compute in bfloat16; right is TINTYPE_DTYPE=float32 or auto")
+        raise ValueError(f"{device} does not compute in bfloat16; right is dtype=float32 or auto")
     return torch.bfloat16 if wanted is Dtype.BFLOAT16 else torch.float32
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from tintype.engine.placement import Quantisation
+from tintype.domain.placement import Quantisation
 
 KEPT_WHOLE = ("x_embedder", "time_guidance_embed", "norm_out", "proj_out")
 """Layers of the transformer that are small, and through which everything goes."""
@@ -37,10 +37,8 @@ def demand_quantisation(quantisation: Quantisation, device: torch.device) -> Non
         return
     able = {Quantisation.INT8: ("cpu", "cuda"), Quantisation.NF4: ("cuda",)}[quantisation]
     if device.type not in able:
-        raise ValueError(
-            f"TINTYPE_QUANTISATION={quantisation} needs a device of {' or '.join(able)}, not {device}"
-        )
-    demand_libraries(*_LIBRARIES[quantisation], of=f"TINTYPE_QUANTISATION={quantisation}")
+        raise ValueError(f"quantisation={quantisation} needs a device of {' or '.join(able)}, not {device}")
+    demand_libraries(*_LIBRARIES[quantisation], of=f"quantisation={quantisation}")
 
 
 def load_quantised(

@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from tintype.domain.placement import Quantisation
 from tintype.engine.flux2.quantising import load_quantised
 from tintype.engine.flux2.tensor_files import DIFFUSERS_STEM, open_files
-from tintype.engine.placement import Quantisation
 
 _KEPT_IN_FLOAT32 = ("bn.running_mean", "bn.running_var")
 """What latents are normalised with, in float32, by us: rounded they would shift every picture."""

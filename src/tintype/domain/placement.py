@@ -1,11 +1,7 @@
-"""Where and in which number format a checkpoint computes, in the words of the settings. Imports no tensor
-library."""
+"""Where and in which numbers a checkpoint computes, in the words of the settings and of the catalogue."""
 
 from dataclasses import dataclass
 from enum import StrEnum
-
-BLANK = "blank:"
-"""Weights that are none: pictures are plain grey."""
 
 
 class Dtype(StrEnum):
@@ -39,7 +35,7 @@ class Quantisation(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Placement:
-    """The wishes of the settings."""
+    """What is wished for."""
 
     device: str = "auto"
     """`auto`, or what the tensor library calls it: `cpu`, `cuda`, `cuda:1`, `mps`."""
