@@ -5,15 +5,19 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from tintype.domain.errors import BadCheckpoint
 from tintype.domain.placement import Dtype, Placement
 from tintype.domain.source import Source
+from tintype.engine.flux2.footprint import budget_of_models
 from tintype.engine.flux2.load import expected_bytes
 from tintype.engine.images.comparing import changes
 from tintype.engine.images.metadata import read_metadata
+from tintype.engine.limits import Limits
 from tintype.engine.process import HostProcess, start_host
 from tintype.engine.protocol import (
     Drawn,
@@ -54,9 +58,9 @@ def size(klein: Path) -> int:
 def start(klein: Path, size: int) -> Start:
     """Starts hosts that have room for so many models."""
 
-    def start(room: float, **options: float) -> AbstractAsyncContextManager[HostProcess]:
+    def start(room: float, **options: Any) -> AbstractAsyncContextManager[HostProcess]:
         memory = size * room / GIB
-        return start_host(weights=str(klein), device="cpu", threads=1, model_memory=memory, **options)  # type: ignore[arg-type]
+        return start_host(weights=str(klein), device="cpu", threads=1, model_memory=memory, **options)
 
     return start
 
@@ -239,6 +243,41 @@ async def test_a_model_larger_than_all_the_room_is_refused_with_both_sizes(
 async def test_a_first_model_larger_than_all_the_room_is_one_clear_error(start: Start) -> None:
     with pytest.raises(BadCheckpoint, match=r"tiny: its weights take .+ GiB, and all models together may"):
         async with start(0.5):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("device", "given", "budget"),
+    [
+        ("cuda", {}, 64),
+        ("cpu", {}, 40),
+        ("cuda", {"first": 70}, 70),
+        ("cuda", {"jobs": 30}, 50),
+        ("cuda", {"wish": 60, "jobs": 20}, 60),
+        ("cuda", {"wish": 76}, 76),
+    ],
+)
+def test_models_may_take_what_is_usual_without_what_jobs_may_and_the_first_has_room_in_any_case(
+    device: str, given: dict[str, int], budget: int
+) -> None:
+    sizes = {name: size * GIB for name, size in ({"wish": 0, "jobs": 0, "first": 10} | given).items()}
+
+    assert budget_of_models(torch.device(device), 80 * GIB, **sizes) == budget * GIB
+
+
+@pytest.mark.parametrize("given", [{"wish": 60, "jobs": 21}, {"first": 70, "jobs": 11}, {"wish": 81}])
+def test_models_and_jobs_cannot_be_given_more_memory_than_there_is(given: dict[str, int]) -> None:
+    sizes = {name: size * GIB for name, size in ({"wish": 0, "jobs": 0, "first": 10} | given).items()}
+
+    with pytest.raises(ValueError, match=r"\(TINTYPE_MODEL_MEMORY\) and jobs .+ cuda has 80 GiB"):
+        budget_of_models(torch.device("cuda"), 80 * GIB, **sizes)
+
+
+async def test_a_host_that_is_given_more_memory_than_there_is_does_not_start(start: Start) -> None:
+    with pytest.raises(
+        BadCheckpoint, match=r"tiny: models may take .+ and jobs 9.77e\+06 GiB .+, but cpu has"
+    ):
+        async with start(1.5, limits=Limits(memory_mb=10**10)):
             pass
 
 

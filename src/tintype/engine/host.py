@@ -101,11 +101,12 @@ def load(
         ),
         acceleration=read_acceleration(options.acceleration),
     )
+    first = opener.open(Source())
     return Models(
-        opener.open(Source()),
+        first,
         weights=options.weights,
         loader=opener,
-        budget=opener.budget(options.model_memory),
+        budget=opener.budget(options.model_memory, first),
         patience=options.model_patience,
         post=post,
         put=put,

@@ -11,7 +11,7 @@ from tintype.domain.source import BLANK, Source
 from tintype.engine.acceleration import Acceleration
 from tintype.engine.blank import BlankEngine
 from tintype.engine.engine import Engine
-from tintype.engine.limits import Limits
+from tintype.engine.limits import MIB, Limits
 from tintype.engine.loading import Install
 from tintype.engine.main_memory import main_memory
 
@@ -54,13 +54,19 @@ class Opener:
             acceleration=self._acceleration,
         )
 
-    def budget(self, gib: float) -> int:
-        """Bytes that models may take together; 0: what is usual for the device."""
-        if gib or self._weights == BLANK:
-            return int(gib * GIB) or main_memory()
-        from tintype.engine.flux2.load import default_budget
+    def budget(self, gib: float, first: Engine) -> int:
+        """Bytes that models may take together, beside what jobs may; 0: what is usual for the device.
 
-        return default_budget(self._weights, self._wanted)
+        Raises `BadCheckpoint` if the two are more than there is.
+        """
+        wish = int(gib * GIB)
+        if isinstance(first, BlankEngine):
+            return wish or main_memory()
+        from tintype.engine.flux2.engine import Flux2Engine
+        from tintype.engine.flux2.load import budget_of_models
+
+        assert isinstance(first, Flux2Engine)
+        return budget_of_models(first, self._weights, wish=wish, jobs=self._limits.memory_mb * MIB)
 
     def measure(self, source: Source) -> int:
         if source.lora:

@@ -83,7 +83,8 @@ class Settings:
     model_memory: float = _knob(
         0.0,
         "GiB of the device that the weights of all models may take; beyond it, models not in use leave. "
-        "0 for four fifths of a GPU's memory, or half of the main memory.",
+        "0 for four fifths of a GPU's memory, or half of the main memory, less where TINTYPE_MEMORY_MB wants "
+        "more, and never less than TINTYPE_WEIGHTS takes.",
     )
     model_patience: float = _knob(
         20.0,

@@ -20,11 +20,33 @@ _ITEMS = {Quantisation.INT8: 1.0, Quantisation.NF4: 0.52}
 """Bytes of a weight of a linear layer."""
 
 
-def default_budget(device: torch.device) -> int:
-    """Bytes of the device that models may take; the rest is for drawing, and for everybody else."""
+def memory_of(device: torch.device) -> int:
+    """Bytes that the device has."""
     if device.type == "cuda":
-        return int(torch.cuda.get_device_properties(device).total_memory * _GPU_SHARE)
-    return int(main_memory() * _MAIN_SHARE)
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    return main_memory()
+
+
+def budget_of_models(device: torch.device, total: int, *, wish: int, jobs: int, first: int) -> int:
+    """Bytes of the device's `total` that models may take; the rest is for drawing, and for everybody else.
+
+    `wish` and `jobs` are what the settings say of models and of jobs, 0 for nothing; `first` is what the
+    model takes that is there already.
+
+    Raises `ValueError` if models and jobs may take more together than there is.
+    """
+    usual = int(total * (_GPU_SHARE if device.type == "cuda" else _MAIN_SHARE))
+    models = wish or max(first, min(usual, total - jobs))
+    if models + jobs > total:
+        raise ValueError(
+            f"models may take {_gib(models)} GiB (TINTYPE_MODEL_MEMORY) and jobs {_gib(jobs)} GiB "
+            f"(TINTYPE_MEMORY_MB), but {device} has {_gib(total)} GiB"
+        )
+    return models
+
+
+def _gib(size: int) -> str:
+    return f"{size / 2**30:.3g}"
 
 
 def bytes_of(*modules: Any, device: torch.device) -> int:

@@ -65,9 +65,15 @@ def expected_bytes(weights: str, wanted: Placement) -> int:
     return checkpoint.expected_bytes(weights, _placed(weights, wanted))
 
 
-def default_budget(weights: str, wanted: Placement) -> int:
-    """Bytes of the device that models may take together. Raises as `load_engine`."""
-    return footprint.default_budget(_placed(weights, wanted).device)
+def budget_of_models(engine: Flux2Engine, weights: str, *, wish: int, jobs: int) -> int:
+    """As `footprint.budget_of_models`, for the device of an engine that is there. Raises `BadCheckpoint`."""
+    device, first = engine.checkpoint.device, engine.checkpoint.bytes
+    try:
+        return footprint.budget_of_models(
+            device, footprint.memory_of(device), wish=wish, jobs=jobs, first=first
+        )
+    except ValueError as error:
+        raise BadCheckpoint(path=weights, problem=error) from error
 
 
 def _placed(weights: str, wanted: Placement) -> Placed:
