@@ -8,7 +8,7 @@ from alembic import command
 from sqlalchemy import Connection, Engine, create_engine, text
 
 from tintype.storage.database import open_database
-from tintype.storage.migrations import config_of, migrate
+from tintype.storage.migrations import NEWEST, config_of, migrate, revision_of
 from tintype.storage.tables import metadata
 
 
@@ -47,6 +47,16 @@ def test_migrating_again_changes_nothing(engine: Engine) -> None:
         migrate(connection)
 
         assert schema(connection) == before
+    engine.dispose()
+
+
+def test_the_newest_revision_is_the_one_that_migrations_lead_to(engine: Engine) -> None:
+    with engine.begin() as connection:
+        assert revision_of(connection) is None
+
+        command.upgrade(config_of(connection), "head")
+
+        assert revision_of(connection) == NEWEST
     engine.dispose()
 
 
