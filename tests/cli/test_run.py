@@ -278,9 +278,20 @@ main()
     )
 
 
-def test_help_is_quick_because_it_imports_nothing_heavy(tmp_path: Path) -> None:
-    heavy = "{'torch', 'sqlalchemy', 'starlette', 'uvicorn', 'httpx2', 'msgspec', 'asyncio'}"
-    code = f"import sys; import tintype.cli; print(sorted({heavy} & sys.modules.keys()))"
+@pytest.mark.parametrize(
+    ("modules", "heavy"),
+    [
+        ("cli", "torch sqlalchemy starlette uvicorn httpx2 msgspec asyncio"),
+        ("bootstrap.books storage.sqlite", "torch alembic starlette uvicorn aiohttp structlog"),
+        ("bootstrap.engines bootstrap.policies bootstrap.catalogue", "torch sqlalchemy starlette aiohttp"),
+    ],
+    ids=["help", "a command on the books", "draw"],
+)
+def test_a_command_is_quick_because_it_imports_nothing_heavy_in_vain(
+    tmp_path: Path, modules: str, heavy: str
+) -> None:
+    imports = ", ".join(f"tintype.{module}" for module in modules.split())
+    code = f"import sys, {imports}; print(sorted(set({heavy.split()}) & sys.modules.keys()))"
 
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60

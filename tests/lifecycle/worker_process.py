@@ -9,16 +9,17 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from tintype.bootstrap import moderating_of
+from tintype.bootstrap.policies import moderating_of
 from tintype.bus import open_bus
 from tintype.engine.process import start_host
 from tintype.outbound import open_outbound
 from tintype.settings import Settings
 from tintype.storage.database import open_database
 from tintype.storage.objects import open_objects
-from tintype.worker import EngineHost, Worker
+from tintype.worker.engine_host import EngineHost
 from tintype.worker.preparing import Preparing
 from tintype.worker.provenance import Provenance
+from tintype.worker.worker import Worker
 
 SILENCE = 3.0
 HEARTBEAT = 0.3

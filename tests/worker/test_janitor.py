@@ -15,7 +15,7 @@ from tintype.domain.priority import Turns
 from tintype.domain.task import Idempotency, Task
 from tintype.service import now
 from tintype.storage import idempotency, nonces, tables, tasks, workers
-from tintype.worker import Janitor
+from tintype.worker.janitor import Janitor
 from tintype.worker.presence import absent, present
 from worker.workshop import Workshop, until
 

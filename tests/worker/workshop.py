@@ -18,7 +18,7 @@ import psutil
 from sqlalchemy import select
 
 import tintype
-from tintype.bootstrap import moderating_of
+from tintype.bootstrap.policies import moderating_of
 from tintype.bus import WORK, Bus, open_bus, task_subject
 from tintype.domain.catalogue import load_catalogue
 from tintype.domain.events import TaskEvent
@@ -35,10 +35,11 @@ from tintype.storage.database import Database, open_database
 from tintype.storage.objects import Objects, open_objects
 from tintype.storage.tables import ledger
 from tintype.storage.vault import open_vault
-from tintype.worker import EngineHost, Worker
+from tintype.worker.engine_host import EngineHost
 from tintype.worker.preparing import Preparing
 from tintype.worker.provenance import Provenance
 from tintype.worker.recycling import NO_LIMITS, MemoryLimits
+from tintype.worker.worker import Worker
 
 MODEL = "black-forest-labs/flux-2-flex-t2i"
 

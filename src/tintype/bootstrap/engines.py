@@ -5,9 +5,8 @@ from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
 
-from tintype.api.app import MIB
 from tintype.domain.catalogue import Catalogue
-from tintype.engine.limits import Limits
+from tintype.engine.limits import MIB, Limits
 from tintype.engine.process import HostProcess, start_host
 from tintype.logs import relay
 from tintype.settings import Settings

@@ -23,9 +23,10 @@ from tintype.logs import set_up_logs
 from tintype.outbound import open_outbound
 from tintype.service import Service
 from tintype.settings import Settings
-from tintype.worker import EngineHost, Worker
 from tintype.worker.alongside import alongside
+from tintype.worker.engine_host import EngineHost
 from tintype.worker.preparing import Preparing
+from tintype.worker.worker import Worker
 
 
 async def serve(settings: Settings, *, welcome: Callable[[Welcome], None]) -> None:

@@ -3,11 +3,10 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tintype.api.app import MIB
 from tintype.bootstrap.books import open_books
 from tintype.bootstrap.catalogue import served_catalogue
 from tintype.bus.opening import open_bus
-from tintype.domain.quota import Quota
+from tintype.domain.quota import MIB, Quota
 from tintype.service import Service
 from tintype.settings import Settings
 from tintype.storage.objects import open_objects

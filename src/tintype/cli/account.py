@@ -119,8 +119,8 @@ def set_password(account: Name) -> None:
     import asyncio
 
     from tintype.accounts import Accounts
-    from tintype.bootstrap import open_books
-    from tintype.service import now
+    from tintype.bootstrap.books import open_books
+    from tintype.domain.clock import now
     from tintype.settings import read_settings
 
     found = books.read(lambda connection: demand_account(connection, account))

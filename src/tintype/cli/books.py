@@ -15,7 +15,7 @@ def read(query: "Callable[[Connection], T]") -> T:
     """What the query finds."""
     import asyncio
 
-    from tintype.bootstrap import open_books
+    from tintype.bootstrap.books import open_books
     from tintype.settings import read_settings
 
     async def carry_out() -> T:
@@ -40,8 +40,8 @@ def write(change: "Callable[[Connection, Vault, int], T]") -> T:
     """What the change returns, once it is on disk; it gets the vault and the moment in microseconds."""
     import asyncio
 
-    from tintype.bootstrap import open_books
-    from tintype.service import now
+    from tintype.bootstrap.books import open_books
+    from tintype.domain.clock import now
     from tintype.settings import read_settings
 
     async def carry_out() -> T:

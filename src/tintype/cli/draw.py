@@ -77,7 +77,7 @@ def draw(
 
     from msgspec.structs import replace
 
-    from tintype.bootstrap import signer_of
+    from tintype.bootstrap.policies import signer_of
     from tintype.domain.catalogue import load_catalogue
     from tintype.domain.source import Source
     from tintype.engine.images.metadata import read_metadata
@@ -130,7 +130,8 @@ async def _job(
 
     Raises InvalidInputs, BadTerms.
     """
-    from tintype.bootstrap import metadata_of, moderating_of, sources_of
+    from tintype.bootstrap.catalogue import sources_of
+    from tintype.bootstrap.policies import metadata_of, moderating_of
     from tintype.domain.inputs import read_inputs
     from tintype.engine.protocol import job_of
     from tintype.moderation.policy import Policy
@@ -178,7 +179,7 @@ async def _drawn(
     from msgspec import to_builtins
     from msgspec.structs import replace
 
-    from tintype.bootstrap import host_starter
+    from tintype.bootstrap.engines import host_starter
     from tintype.domain.source import Source
 
     show.show("loading the model")

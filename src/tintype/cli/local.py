@@ -56,7 +56,7 @@ def local_server() -> LocalServer | None:
 
 
 async def _with_credentials(url: str, settings: "Settings") -> LocalServer | None:
-    from tintype.bootstrap import open_books
+    from tintype.bootstrap.books import open_books
     from tintype.domain.project import RequestSignature
     from tintype.storage import projects
 

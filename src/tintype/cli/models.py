@@ -49,7 +49,7 @@ def show(
 @app.command()
 def status(as_json: Json = False) -> None:
     """Show which models are in memory, on the workers of this data folder."""
-    from tintype.bootstrap import sources_of
+    from tintype.bootstrap.catalogue import sources_of
     from tintype.settings import read_settings
     from tintype.worker.standing import read_standings
 

@@ -10,7 +10,7 @@ from tintype.cli.local import announced
 from tintype.cli.welcome import first_start, later_start
 
 if TYPE_CHECKING:
-    from tintype.bootstrap import Welcome
+    from tintype.bootstrap.welcome import Welcome
 
 
 def serve(
@@ -33,7 +33,7 @@ def serve(
 
     import uvloop
 
-    from tintype import bootstrap
+    from tintype.bootstrap import serving
     from tintype.settings import read_settings
 
     environment = os.environ | ({"TINTYPE_CONFIG": str(config)} if config else {})
@@ -46,7 +46,7 @@ def serve(
             typer.echo(text_of(said))
 
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(bootstrap.serve(settings, welcome=welcome))
+            runner.run(serving.serve(settings, welcome=welcome))
 
 
 def text_of(welcome: "Welcome") -> str:
