@@ -12,6 +12,7 @@ SIGTERM are ignored: what they mean is the worker's to decide.
 """
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -62,6 +63,7 @@ def main() -> NoReturn:
 def run(options: argparse.Namespace, inbox: Inbox, post: Callable[[Event], None]) -> int:
     """Load and serve; the exit status."""
     inbox.start(post)
+    gc.disable()  # imports leave no garbage, and looking for it takes an eighth of their time
     try:
         models = load(options, post=post, put=inbox.put)
     except Exception as error:
@@ -69,6 +71,7 @@ def run(options: argparse.Namespace, inbox: Inbox, post: Callable[[Event], None]
             log("engine host broken", traceback=traceback.format_exc())
         post(Broken(reason=problem_of(error)))
         return 1
+    gc.enable()
     ready = models.ready()
     log("engine host ready", **msgspec.structs.asdict(ready))
     post(ready)
