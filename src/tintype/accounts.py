@@ -27,7 +27,7 @@ LONGEST_TOKEN = 256
 AT_ONCE = 2
 """So many passwords are hashed at a time; each takes 64 MiB and a while."""
 
-_hasher = PasswordHasher()  # argon2id, with the parameters of RFC 9106 for little memory
+HASHER = PasswordHasher()  # argon2id, with the parameters of RFC 9106 for little memory
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,12 +40,20 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Accounts:
-    """Who is who. `clock` tells the microseconds since the epoch."""
+    """Who is who. `clock` tells the microseconds since the epoch, and `hasher` what a guess costs."""
 
-    def __init__(self, database: Database, *, clock: Callable[[], int], lifetime: int = LIFETIME) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        clock: Callable[[], int],
+        lifetime: int = LIFETIME,
+        hasher: PasswordHasher = HASHER,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._lifetime = lifetime
+        self._hasher = hasher
         self._hashing = asyncio.Semaphore(AT_ONCE)
 
     async def set_password(self, account: Account, password: str) -> None:
@@ -69,7 +77,7 @@ class Accounts:
         right = await self._verify(known, password)
         if account is None or known is None or not right:
             raise BadPassword
-        renewed = await self._hash(password) if _hasher.check_needs_rehash(known) else ""
+        renewed = await self._hash(password) if self._hasher.check_needs_rehash(known) else ""
         now = self._clock()
         session = Session(token=secrets.token_urlsafe(32), account=account, expires=now + self._lifetime)
 
@@ -102,11 +110,11 @@ class Accounts:
 
     async def _hash(self, password: str) -> str:
         async with self._hashing:
-            return await asyncio.to_thread(_hasher.hash, password)
+            return await asyncio.to_thread(self._hasher.hash, password)
 
     async def _verify(self, hashed: str | None, password: str) -> bool:
         async with self._hashing:
-            return await asyncio.to_thread(_is_right, hashed, password)
+            return await asyncio.to_thread(_is_right, self._hasher, hashed, password)
 
 
 def _find(connection: Connection, login: str) -> tuple[Account | None, str | None]:
@@ -115,13 +123,13 @@ def _find(connection: Connection, login: str) -> tuple[Account | None, str | Non
     return account, accounts.password_hash_of(connection, account.id) if account else None
 
 
-def _is_right(hashed: str | None, password: str) -> bool:
+def _is_right(hasher: PasswordHasher, hashed: str | None, password: str) -> bool:
     try:
-        return _hasher.verify(hashed or _nobodys_hash(), password.encode("utf-8", "surrogatepass"))
+        return hasher.verify(hashed or _nobodys_hash(hasher), password.encode("utf-8", "surrogatepass"))
     except (VerificationError, InvalidHashError):
         return False
 
 
 @lru_cache(maxsize=1)
-def _nobodys_hash() -> str:
-    return _hasher.hash(secrets.token_urlsafe(16))
+def _nobodys_hash(hasher: PasswordHasher) -> str:
+    return hasher.hash(secrets.token_urlsafe(16))

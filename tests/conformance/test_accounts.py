@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import Connection
 
 from conformance.storekeeper import SECOND, Storekeeper
@@ -28,13 +29,16 @@ PASSWORD = "a kite over the sea"
 HOME = "192.0.2.1"
 MINUTE = 60 * SECOND
 
+QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+"""Guessing costs a real desk's caller a tenth of a second, and would cost these tests as much each time."""
+
 T = TypeVar("T")
 
 
 @pytest.fixture
 def desk(store: Storekeeper) -> Accounts:
     """Where one signs in; its clock is the store's."""
-    return Accounts(store.database, clock=lambda: store.now)
+    return Accounts(store.database, clock=lambda: store.now, hasher=QUICK)
 
 
 @pytest.fixture
@@ -175,7 +179,7 @@ class SuspendingMeanwhile:
 
 async def test_who_is_suspended_while_signing_in_is_kept_out(store: Storekeeper, studio: Account) -> None:
     database: Any = SuspendingMeanwhile(store.database, studio)
-    desk = Accounts(database, clock=lambda: store.now)
+    desk = Accounts(database, clock=lambda: store.now, hasher=QUICK)
 
     with pytest.raises(AccountSuspended):
         await desk.sign_in("studio", PASSWORD, address=HOME)
