@@ -1,6 +1,7 @@
 """A really started `tintype serve`, with the small words that tests need to speak with it."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -12,14 +13,16 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx2
+import psutil
 
+from databases import place_database
 from tintype_client import Client, Task
 from tintype_client.credentials import Credentials
 
 MODEL = "black-forest-labs/flux-2-flex-t2i"
 KEY, SECRET = "test-key-0123456789abcdefghij", "test-secret-0123456789abcdefghij"
-STARTS_WITHIN = 90.0
-STOPS_WITHIN = 45.0
+STARTS_WITHIN = 240.0
+STOPS_WITHIN = 90.0
 
 STATUSES = (
     "task_queue",
@@ -198,13 +201,16 @@ def server_environment(data: Path, port: int, **settings: Any) -> dict[str, str]
 
 
 @contextmanager
-def start_server(data: Path, *, port: int = 0, **settings: Any) -> Iterator[Server]:
+def start_server(data: Path, *, port: int = 0, migrated: bool = True, **settings: Any) -> Iterator[Server]:
     """A ready server. Leaving the scope stops it; a test may stop or crash it earlier.
 
-    `settings` are those of `tintype.settings`, by their names: `weights="blank:"`, `grace=1`.
+    `settings` are those of `tintype.settings`, by their names: `weights="blank:"`, `grace=1`. Unless the
+    database is `migrated` already, the server does that first.
     """
     port = port or free_port()
     data.mkdir(parents=True, exist_ok=True)
+    if migrated:
+        place_database(data / "tintype.db")
     log = data.parent / f"{data.name}-{port}-{time.monotonic_ns()}.log"
     with log.open("wb") as sink:
         process = subprocess.Popen(
@@ -227,10 +233,15 @@ def start_server(data: Path, *, port: int = 0, **settings: Any) -> Iterator[Serv
 
 
 def free_port() -> int:
-    """A port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on at this moment.
+
+    It is none of those that the system hands out, so that no connection takes it before a server does.
+    """
+    while True:
+        port = random.SystemRandom().randrange(10_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def until(
@@ -246,18 +257,17 @@ def until(
 
 def descendants(pid: int) -> dict[int, str]:
     """The processes below one, with their command lines."""
-    listing = subprocess.run(["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], capture_output=True, text=True)
-    rows = [line.split(None, 2) for line in listing.stdout.splitlines()]
     below: dict[int, str] = {}
-    parents = {pid}
-    while parents:
-        children = {int(row[0]): row[2] for row in rows if len(row) == 3 and int(row[1]) in parents}
-        parents = children.keys() - below.keys()
-        below |= children
+    with suppress(psutil.NoSuchProcess):
+        for process in psutil.Process(pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                below[process.pid] = " ".join(process.cmdline())
     return below
 
 
 def alive(pid: int) -> bool:
     """Whether a process runs; one that has ended and was not yet collected does not."""
-    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout
-    return bool(state.strip()) and not state.startswith("Z")
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

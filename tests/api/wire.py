@@ -13,6 +13,7 @@ import httpx2
 import uvicorn
 
 import tintype
+from databases import place_database
 from tintype.api import connection, keepalive
 from tintype.api.app import create_app
 from tintype.api.following import Following
@@ -76,7 +77,7 @@ class Wire:
         async def working() -> T:
             return await work
 
-        return asyncio.run_coroutine_threadsafe(working(), self.loop).result(20)
+        return asyncio.run_coroutine_threadsafe(working(), self.loop).result(60)
 
     def write(self, change: Callable[[Any], T]) -> T:
         return self.do(self.service.database.write(change))
@@ -212,13 +213,14 @@ def start_wire(
     **options: Any,
 ) -> Iterator[Wire]:
     """A server in a thread of its own; `options` are those of `create_app`, `sockets` those of uvicorn."""
+    database = place_database(data / "wire.db")
     started = threading.Event()
     state: dict[str, Any] = {}
 
     async def serve() -> None:
         async with AsyncExitStack() as stack:
             service = Service(
-                database=await stack.enter_async_context(open_database(f"sqlite:///{data / 'wire.db'}")),
+                database=await stack.enter_async_context(open_database(f"sqlite:///{database}")),
                 bus=MemoryBus(),
                 objects=open_objects(data / "files"),
                 vault=open_vault(data / "vault.key"),
@@ -257,7 +259,7 @@ def start_wire(
 
     thread = threading.Thread(target=live, name="wire")
     thread.start()
-    started.wait(20)
+    started.wait(60)
     if "failure" in state:
         raise RuntimeError("the server did not start") from state["failure"]
     parts = {name: state[name] for name in ("service", "following", "port", "loop")}

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from databases import place_database
+
 TINTYPE = (sys.executable, "-m", "tintype")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -24,9 +26,11 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 def tintype(
-    *arguments: str, cwd: Path, timeout: float = 100, **settings: str
+    *arguments: str, cwd: Path, timeout: float = 240, migrated: bool = True, **settings: str
 ) -> subprocess.CompletedProcess[str]:
-    """Calls `tintype` without a terminal, to its end."""
+    """Calls `tintype` without a terminal, to its end. A new data folder has a `migrated` database."""
+    if migrated and "data" in settings and not (folder := cwd / settings["data"]).exists():
+        place_database(folder / "tintype.db")
     return subprocess.run(
         [*TINTYPE, *arguments],
         cwd=cwd,
@@ -51,14 +55,14 @@ class Terminal:
         """All that was written, one thing after another, without colours and movements."""
         return _CONTROL.sub("", self._written)
 
-    def shows(self, text: str, *, within: float = 90.0) -> None:
+    def shows(self, text: str, *, within: float = 240.0) -> None:
         """Waits until the text has been on the screen."""
         deadline = time.monotonic() + within
         while text not in self.screen:
             assert time.monotonic() < deadline, f"waited in vain for {text!r} on:\n{self.screen[-500:]}"
             assert self._read(0.1) or text in self.screen, f"{text!r} never came:\n{self.screen[-500:]}"
 
-    def types_secretly(self, text: str, *, within: float = 90.0) -> None:
+    def types_secretly(self, text: str, *, within: float = 240.0) -> None:
         """What a person types once the terminal shows it no longer."""
         deadline = time.monotonic() + within
         while termios.tcgetattr(self._master)[3] & termios.ECHO:
@@ -70,7 +74,7 @@ class Terminal:
         """What the terminal does: SIGINT to the whole foreground group."""
         os.killpg(self.process.pid, signal.SIGINT)
 
-    def ends(self, *, within: float = 90.0) -> int:
+    def ends(self, *, within: float = 240.0) -> int:
         """The exit status, once the process has ended."""
         deadline = time.monotonic() + within
         while self.process.poll() is None:

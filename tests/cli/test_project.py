@@ -11,7 +11,7 @@ from tintype_client import Client
 
 
 def test_a_project_is_made_and_shown_again_with_its_secret(tmp_path: Path) -> None:
-    made = tintype("project", "create", "--name", "shop", "--json", cwd=tmp_path, data="data")
+    made = tintype("project", "create", "--name", "shop", "--json", cwd=tmp_path, migrated=False, data="data")
     by_name = tintype("project", "show", "shop", "--json", cwd=tmp_path, data="data")
     by_id = tintype(
         "project", "show", str(json.loads(made.stdout)["id"]), "--json", cwd=tmp_path, data="data"
@@ -90,7 +90,9 @@ def test_an_unknown_project_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_an_unknown_proof_names_the_known_ones(tmp_path: Path) -> None:
-    done = tintype("project", "create", "--name", "shop", "--auth", "password", cwd=tmp_path, data="data")
+    done = tintype(
+        "project", "create", "--name", "shop", "--auth", "password", cwd=tmp_path, migrated=False, data="data"
+    )
 
     assert done.returncode == 2
     assert "'key'" in done.stderr

@@ -14,7 +14,7 @@ from serving import Server, free_port, start_server, until
 
 def test_the_first_start_prints_the_credentials_and_later_ones_never(tmp_path: Path) -> None:
     unbootstrapped = {"weights": "blank:", "bootstrap_key": "", "bootstrap_secret": ""}
-    with start_server(tmp_path / "data", **unbootstrapped) as server:
+    with start_server(tmp_path / "data", migrated=False, **unbootstrapped) as server:
         first = server.log
     with start_server(tmp_path / "data", **unbootstrapped) as server:
         second = server.log

@@ -1,7 +1,6 @@
 """Each suite's implementations."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from conformance.outbox import Outbox
 from conformance.postgres_server import PostgresServer, postgres_server
 from conformance.storekeeper import Storekeeper
+from databases import place_database
 from tintype.storage.database import Database, open_database
 from tintype.storage.tables import metadata
 
@@ -23,14 +23,6 @@ def anyio_backend() -> str:
 def postgres() -> Iterator[PostgresServer]:
     with postgres_server() as server:
         yield server
-
-
-@pytest.fixture(scope="session")
-def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database without rows, to be copied."""
-    path = tmp_path_factory.mktemp("sqlite") / "migrated.db"
-    asyncio.run(migrate(f"sqlite:///{path}"))
-    return path
 
 
 @pytest.fixture(scope="session")
@@ -64,9 +56,7 @@ def empty_url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def database_url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a database without rows that only this test uses now."""
     if kind == "sqlite":
-        copy = tmp_path / "tintype.db"
-        shutil.copy(request.getfixturevalue("migrated_sqlite"), copy)
-        return f"sqlite:///{copy}"
+        return f"sqlite:///{place_database(tmp_path / 'tintype.db')}"
     url = str(request.getfixturevalue("migrated_postgres"))
     request.getfixturevalue("postgres").clear(url, metadata.tables)
     return url

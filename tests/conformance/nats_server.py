@@ -2,18 +2,19 @@
 
 import asyncio
 import os
-import socket
 import sysconfig
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+
+from serving import free_port
 
 BINARY = Path(sysconfig.get_path("scripts")) / "nats-server"
 
 
 class NatsServer:
     def __init__(self) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -52,9 +53,3 @@ async def nats_server() -> AsyncIterator[NatsServer]:
         yield server
     finally:
         await server.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

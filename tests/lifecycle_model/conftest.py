@@ -1,5 +1,5 @@
 """The databases of the conformance suites."""
 
-from conformance.conftest import migrated_postgres, migrated_sqlite, postgres
+from conformance.conftest import migrated_postgres, postgres
 
-__all__ = ["migrated_postgres", "migrated_sqlite", "postgres"]
+__all__ = ["migrated_postgres", "postgres"]

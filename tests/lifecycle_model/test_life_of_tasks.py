@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from conformance.postgres_server import PostgresServer
+from databases import place_database
 from lifecycle_model.machine import LifeOfTasks
 from tintype.storage.database import Database, open_database
 from tintype.storage.tables import metadata
@@ -54,12 +55,11 @@ class Opened(LifeOfTasks):
             self.do(self.opened.__aexit__(None, None, None))
 
 
-def test_on_sqlite(migrated_sqlite: Path) -> None:
+def test_on_sqlite() -> None:
     class OnSqlite(Opened):
         def url(self) -> str:
             self.folder = Path(tempfile.mkdtemp(prefix="tintype-life-", dir=MEMORY))
-            shutil.copy(migrated_sqlite, self.folder / "t.db")
-            return f"sqlite:///{self.folder / 't.db'}"
+            return f"sqlite:///{place_database(self.folder / 't.db')}"
 
         def teardown(self) -> None:
             super().teardown()

@@ -18,6 +18,7 @@ import psutil
 from sqlalchemy import select
 
 import tintype
+from databases import place_database
 from tintype.bootstrap.policies import moderating_of
 from tintype.bus import WORK, Bus, open_bus, task_subject
 from tintype.domain.catalogue import load_catalogue
@@ -115,7 +116,7 @@ class Workshop:
                 found = await self.look(task)
                 if condition(found):
                     return found
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.02)
 
     async def ends(self, task: Task) -> Task:
         return await self.until(task, lambda task: task.status.is_terminal)
@@ -295,7 +296,7 @@ async def open_workshop(
     async with AsyncExitStack() as stack:
         service = Service(
             database=await stack.enter_async_context(
-                open_database(database_url or f"sqlite:///{folder / 'tintype.db'}")
+                open_database(database_url or f"sqlite:///{place_database(folder / 'tintype.db')}")
             ),
             bus=await stack.enter_async_context(open_bus(bus_url)),
             objects=open_objects(folder / "files"),
