@@ -1,6 +1,7 @@
 """`tintype account`: who owns projects, and what they have."""
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -20,10 +21,19 @@ def account(tmp_path: Path) -> Command:
     return lambda *arguments: tintype("account", *arguments, cwd=tmp_path, data="data")
 
 
+@pytest.fixture(scope="module")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an account."""
+    folder = tmp_path_factory.mktemp("studio")
+    asked = ("account", "create", "--name", "studio", "--email", "Studio@Example.org")
+    assert tintype(*asked, cwd=folder, data="data").returncode == 0
+    return folder
+
+
 @pytest.fixture
-def studio(account: Command) -> str:
+def studio(tmp_path: Path, founded: Path) -> str:
     """The name of an account that there is."""
-    account("create", "--name", "studio", "--email", "Studio@Example.org")
+    shutil.copytree(founded, tmp_path, dirs_exist_ok=True)
     return "studio"
 
 

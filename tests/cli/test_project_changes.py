@@ -1,6 +1,7 @@
 """`tintype project set`, `rotate-key` and the like, also while a server runs."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,20 @@ def project(tmp_path: Path) -> Command:
     return lambda *arguments: tintype("project", *arguments, cwd=tmp_path, data="data")
 
 
+@pytest.fixture(scope="module")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A folder with a project."""
+    folder = tmp_path_factory.mktemp("shop")
+    made = tintype("project", "create", "--name", "shop", "--json", cwd=folder, data="data")
+    return folder, shown(made)
+
+
 @pytest.fixture
-def shop(project: Command) -> dict[str, Any]:
+def shop(tmp_path: Path, founded: tuple[Path, dict[str, Any]]) -> dict[str, Any]:
     """A project that there is."""
-    return shown(project("create", "--name", "shop", "--json"))
+    folder, project = founded
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    return dict(project)
 
 
 def shown(done: Any) -> Any:
