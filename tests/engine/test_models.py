@@ -31,7 +31,7 @@ from tintype.engine.protocol import (
 )
 
 from .checkpoints import variant, write_checkpoint
-from .drawing import EngineOf
+from .drawing import EngineOf, draw
 from .jobs import job
 from .loras import write_lora
 
@@ -110,13 +110,10 @@ def test_what_a_model_takes_is_known_before_it_is_loaded(klein: Path, engine_of:
 
 
 async def test_three_models_share_the_room_of_two_and_draw_as_if_alone(
-    start: Start, models: list[Source], klein: Path
+    start: Start, models: list[Source], klein: Path, engine_of: EngineOf
 ) -> None:
-    alone = {}
-    for source in models:
-        async with start_host(weights=source.weights or str(klein), device="cpu", threads=1) as host:
-            await host.send(job(id="it"))
-            alone[source] = image((await Listener(host).ends("it"))["it"])
+    engines = {source: engine_of(Path(source.weights or klein)) for source in models}
+    alone = {source: image(draw(engine, job(id="it")).pictures["it"]) for source, engine in engines.items()}
 
     async with start(2.5) as host:
         listener = Listener(host)
