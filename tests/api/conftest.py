@@ -3,18 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-import structlog
 
 from api.played import Played
 from api.wire import Caller, Wire, start_wire
 from tintype.domain.project import Auth
-
-
-@pytest.fixture(scope="session", autouse=True)
-def plain_logs() -> None:
-    """Tracebacks without the values of variables."""
-    render = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    structlog.configure(processors=[structlog.processors.add_log_level, render])
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 
 from worker.website import Site, open_site
 from worker.workshop import Workshop, open_workshop
@@ -13,17 +12,6 @@ from worker.workshop import Workshop, open_workshop
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture(autouse=True, scope="session")
-def short_tracebacks() -> None:
-    """Tracebacks with all values at hand take seconds to print, in which nothing else happens."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
-        ]
-    )
 
 
 @pytest.fixture
