@@ -27,7 +27,7 @@ PROMISES = [
     checks.response_headers_conformance,
     checks.response_schema_conformance,
 ]
-EXAMPLES = 20
+EXAMPLES = 12
 
 
 def _operations() -> Iterator[Operation]:
