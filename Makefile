@@ -17,7 +17,7 @@ serve: $(VENV)/.serve ## set everything up and serve on http://127.0.0.1:8080
 install: $(VENV)/.dev ## set up .venv with everything, tools included
 
 test: $(VENV)/.dev ## set everything up and run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.dev ## formatting, lint, types and layers
 	$(BIN)/ruff format --check .
