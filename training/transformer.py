@@ -159,8 +159,8 @@ def main() -> None:
         loss = errors.mean()
         data.learn(batch, t, errors.detach())
 
-        muon.param_groups[0]["lr"] = arguments.lr * run.rate(warm_up=100, decay=0.5)
-        adam.param_groups[0]["lr"] = arguments.lr / 2 * run.rate(warm_up=100, decay=0.5)
+        muon.param_groups[0]["lr"] = arguments.lr * run.rate(warm_up=20 if beside else 100, decay=0.5)
+        adam.param_groups[0]["lr"] = arguments.lr / 2 * run.rate(warm_up=20 if beside else 100, decay=0.5)
         for optimiser in (muon, adam):
             optimiser.zero_grad(set_to_none=True)
         loss.backward()
