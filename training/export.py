@@ -11,7 +11,7 @@ from transformers import BertModel
 from training.drawn import trained
 from training.encoder import extended
 from training.packages import WORK
-from training.scenes import CANVASES
+from training.scenes import CANVASES, SQUARE
 from training.text import LAYER, LENGTH, load
 
 FOLDER = Path(__file__).parent.parent / "src" / "tintype" / "models" / "pictograms"
@@ -29,7 +29,7 @@ token = {token}
 native = [{native}]
 
 [edit]
-references = 1
+references = {references}
 
 [defaults]
 steps = 25
@@ -48,6 +48,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--vae", required=True, help="folder in work/")
     parser.add_argument("--transformer", default="calibrated.pt", help="file in work/")
+    parser.add_argument(
+        "--square", action="store_true", help="it learned the square canvas alone, and no edits"
+    )
     parser.add_argument("--to", type=Path, default=FOLDER)
     arguments = parser.parse_args()
 
@@ -67,8 +70,11 @@ def main() -> None:
     pipeline.save_pretrained(arguments.to)
     forget_origin(arguments.to / "vae" / "config.json")
     token = vae.config.sample_size // 4
-    native = ", ".join(f"[{columns * token}, {rows * token}]" for columns, rows in CANVASES)
-    sidecar = SIDECAR.format(layer=LAYER, length=LENGTH, token=token, native=native)
+    canvases = [SQUARE] if arguments.square else CANVASES
+    native = ", ".join(f"[{columns * token}, {rows * token}]" for columns, rows in canvases)
+    sidecar = SIDECAR.format(
+        layer=LAYER, length=LENGTH, token=token, native=native, references=0 if arguments.square else 1
+    )
     (arguments.to / "tintype.toml").write_text(sidecar)
     for path in arguments.to.rglob("*.safetensors"):
         path.chmod(0o644)
