@@ -1,12 +1,15 @@
 """The npm packages that hold pictures and words: fetched once with `npm pack`, read from the archive."""
 
 import json
+import os
 import subprocess
 import tarfile
 from pathlib import Path
 from typing import Any
 
-WORK = Path(__file__).parent / "work"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+WORK = Path(os.environ.get("TINTYPE_TRAINING") or CACHE / "tintype-training")
+"""Where work files lie: outside the repository, so that a new checkout goes on where the old one was."""
 
 PACKAGES = {
     "noto": "@iconify-json/noto@1.2.9",

@@ -87,7 +87,7 @@ def write(name: str, sources: list[str | bytes]) -> None:
 
 
 def main() -> None:
-    WORK.mkdir(exist_ok=True)
+    WORK.mkdir(parents=True, exist_ok=True)
     chosen = concepts()
     icons = {name: document(name, "icons.json") for name in ("noto", "flags")}
     write("pictures.npy", [svg(icons[concept.icons], concept.icon) for concept in chosen])
