@@ -59,10 +59,11 @@ async def serve(port: int, data: Path, tasks: int, rate: float) -> None:
     """Serves the application, and tells of running tasks, until it is killed. Prints their tokens."""
     import uvicorn
 
-    from tintype import bootstrap
     from tintype.api import connection, keepalive
     from tintype.api.app import create_app
     from tintype.api.following import Following
+    from tintype.bootstrap.use_cases import open_service
+    from tintype.bootstrap.welcome import first_project
     from tintype.domain.task import Task
     from tintype.settings import Settings, read_settings
 
@@ -75,8 +76,8 @@ async def serve(port: int, data: Path, tasks: int, rate: float) -> None:
             "log_level": "warning",
         }
     )
-    async with bootstrap.open_service(settings) as service:
-        project = (await bootstrap.first_project(service, settings)).project
+    async with open_service(settings) as service:
+        project = (await first_project(service, settings)).project
         drawn: list[Task] = await start_tasks(service, project, tasks)
         following = Following(service)
         app = create_app(service, following=following, ready=lambda: True)
