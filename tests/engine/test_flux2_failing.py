@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from tintype.engine.engine import BadJob
+from tintype.engine.engine import BadJob, is_out_of_memory
 from tintype.engine.flux2.engine import Flux2Engine
 from tintype.engine.protocol import Drawn, Failed, Progress
 
@@ -70,6 +70,26 @@ def test_a_job_that_breaks_its_batch_fails_alone(engine: Flux2Engine) -> None:
     for one in fine:
         apart = pixels(outcome.pictures[one.id]) - pixels(draw(engine, one).pictures[one.id])
         assert abs(apart).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError(
+            "[enforce fail] err == 0. DefaultCPUAllocator: can't allocate memory: you tried 64 bytes."
+        ),
+        RuntimeError("could not create a primitive"),
+    ],
+)
+def test_missing_memory_is_known_by_what_libraries_say_of_it(error: Exception) -> None:
+    assert is_out_of_memory(error)
+
+
+def test_an_operation_that_a_library_lacks_is_no_missing_memory() -> None:
+    error = RuntimeError("could not create a primitive descriptor for the matmul primitive.")
+    assert not is_out_of_memory(error)
 
 
 class SmallMemory(torch.nn.Module):

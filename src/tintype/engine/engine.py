@@ -19,6 +19,7 @@ LONGEST_SCHEDULE = 1000
 NO_MEMORY = "The job needs more memory than there is"
 UNEXPECTED = "The engine failed while drawing; the log says why."
 _OUT_OF_MEMORY = ("can't allocate memory", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
+_ONEDNN_FAILED = ("could not create a primitive", "could not execute a primitive")
 NO_NUMBERS = "The model produced values that are not numbers"
 
 
@@ -179,6 +180,7 @@ def is_out_of_memory(error: Exception) -> bool:
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"  # of the tensor library, which is not imported here
         or any(mark in str(error) for mark in _OUT_OF_MEMORY)
+        or str(error) in _ONEDNN_FAILED  # all that oneDNN says where its own allocation fails
     )
 
 
