@@ -44,8 +44,8 @@ def draw(
     return x
 
 
-def trained(features: Tensor, name: str = "calibrated.pt") -> Flux2Transformer2DModel:
-    """The averaged weights after `calibrate`."""
+def trained(features: Tensor, name: str = "transformer.pt") -> Flux2Transformer2DModel:
+    """The averaged weights of `transformer`."""
     model = untrained(features)
     model.load_state_dict(torch.load(WORK / name, weights_only=True)["average"])
     return model.eval().requires_grad_(False)

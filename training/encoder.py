@@ -1,4 +1,8 @@
-"""Grow the encoder to the decoder's size by distillation: large picture in, the same frozen latents out."""
+"""Grow the encoder to the decoder's size by distillation: large picture in, the same frozen latents out.
+
+What the added levels learn is to hand on what the small encoder's first layer would make of the picture, and
+what the frozen rest then makes the latents of.
+"""
 
 import argparse
 
@@ -9,7 +13,7 @@ from torch import Tensor, nn
 
 from training.decoder import OUTER, Pictures
 from training.packages import WORK
-from training.run import Run
+from training.run import BFLOAT16, Run
 from training.vae import autoencoder
 
 BATCH = 8
@@ -48,6 +52,15 @@ def entry(vae: AutoencoderKLFlux2, x: Tensor, added: int) -> Tensor:
     return h
 
 
+def rest(vae: AutoencoderKLFlux2, h: Tensor, added: int) -> Tensor:
+    """Latents (B, 32, height / 64, width / 64) of what the added levels hand on."""
+    encoder = vae.encoder
+    for block in encoder.down_blocks[added:]:
+        h = block(h)
+    h = encoder.conv_act(encoder.conv_norm_out(encoder.mid_block(h)))
+    return vae.quant_conv(encoder.conv_out(h)).chunk(2, 1)[0]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--start", required=True, help="folder in work/ whose decoder is grown")
@@ -60,6 +73,7 @@ def main() -> None:
 
     small = AutoencoderKLFlux2.from_pretrained(WORK / "vae-64").eval().requires_grad_(False)
     model = extended(AutoencoderKLFlux2.from_pretrained(WORK / arguments.start)).requires_grad_(False)
+    model = model.to(memory_format=torch.channels_last)
     added = len(model.config.block_out_channels) - len(small.config.block_out_channels)
     pictures = Pictures(64 * 2**added)
     if arguments.encoder:
@@ -70,16 +84,21 @@ def main() -> None:
     run = Run(WORK / f"{arguments.name}.pt", minutes=arguments.minutes, parts={"outer": outer, "adam": adam})
 
     while run.unfinished:
-        x = pictures(pictures.choose(BATCH)[0])
+        x = pictures(pictures.choose(BATCH)[0]).contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
-            wanted = small.encoder.conv_in(F.avg_pool2d(x, pictures.size // 64))
-        loss = F.mse_loss(entry(model, x, added), wanted) / wanted.square().mean()
+            reduced = F.avg_pool2d(x, pictures.size // 64)
+            handed, wanted = small.encoder.conv_in(reduced), small.encode(reduced).latent_dist.mean
+        with torch.autocast("cpu", torch.bfloat16, enabled=BFLOAT16):
+            h = entry(model, x, added).float()
+            z = rest(model, h, added).float()
+        error = F.mse_loss(z, wanted) / wanted.square().mean()
+        loss = error + F.mse_loss(h, handed) / handed.square().mean()
         adam.param_groups[0]["lr"] = arguments.lr * run.rate(warm_up=20, decay=0.6)
         adam.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(outer.parameters(), 1.0)
         adam.step()
-        run.tick(BATCH, every=20, loss=loss.item())
+        run.tick(len(x), every=20, loss=loss.item(), error=error.item())
 
     with torch.inference_mode():
         square = [i for i, scene in enumerate(pictures.scenes) if scene.canvas == (4, 4)]

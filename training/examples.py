@@ -13,7 +13,7 @@ from training.scenes import SQUARE
 
 BATCH = 96
 EMPTY = 0.10  #: share of the batch that gets no prompt
-SHARES = {"plain": 0.38, "recoloured": 0.14, "styled": 0.14, "background": 0.06, "count": 0.11, "pair": 0.17}
+SHARES = {"plain": 0.36, "recoloured": 0.13, "styled": 0.16, "background": 0.10, "count": 0.10, "pair": 0.15}
 OBLONG = 0.1  #: share of the batches that are not of the square canvas
 EDITS = 0.08  #: share of the batches that are edits
 HARD = 3.0  #: how much more often than others the scenes are shown that are drawn worst, at most

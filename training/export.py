@@ -47,10 +47,9 @@ def forget_origin(config: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--vae", required=True, help="folder in work/")
-    parser.add_argument("--transformer", default="calibrated.pt", help="file in work/")
-    parser.add_argument(
-        "--square", action="store_true", help="it learned the square canvas alone, and no edits"
-    )
+    parser.add_argument("--transformer", default="transformer.pt", help="file in work/")
+    parser.add_argument("--square", action="store_true", help="it draws well on the square canvas alone")
+    parser.add_argument("--references", type=int, default=1, help="how many pictures it edits at once")
     parser.add_argument("--to", type=Path, default=FOLDER)
     arguments = parser.parse_args()
 
@@ -73,7 +72,7 @@ def main() -> None:
     canvases = [SQUARE] if arguments.square else CANVASES
     native = ", ".join(f"[{columns * token}, {rows * token}]" for columns, rows in canvases)
     sidecar = SIDECAR.format(
-        layer=LAYER, length=LENGTH, token=token, native=native, references=0 if arguments.square else 1
+        layer=LAYER, length=LENGTH, token=token, native=native, references=arguments.references
     )
     (arguments.to / "tintype.toml").write_text(sidecar)
     for path in arguments.to.rglob("*.safetensors"):

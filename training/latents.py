@@ -61,9 +61,15 @@ _opened: Sources | None = None
 
 
 def small_pictures(scenes: list[Scene]) -> list[Tensor]:
-    """Every scene at its smallest size, (3, rows · 16, columns · 16) uint8."""
+    """Every scene at its smallest size, (3, rows · 16, columns · 16) uint8; kept in `work/small.pt`."""
+    key = hashlib.sha256(repr(scenes).encode()).hexdigest()
+    kept = WORK / "small.pt"
+    if kept.exists() and (found := torch.load(kept))["key"] == key:
+        return found["pictures"]
     with Pool() as pool:
-        return [torch.from_numpy(p).permute(2, 0, 1) for p in pool.imap(_paint, scenes, chunksize=64)]
+        small = [torch.from_numpy(p).permute(2, 0, 1) for p in pool.imap(_paint, scenes, chunksize=64)]
+    torch.save({"key": key, "pictures": small}, kept)
+    return small
 
 
 @cache
@@ -88,13 +94,7 @@ def main() -> None:
     arguments = parser.parse_args()
     name = arguments.vae
     scenes, _ = load()
-    key = hashlib.sha256(repr(scenes).encode()).hexdigest()
-    kept = WORK / "small.pt"
-    if kept.exists() and (found := torch.load(kept))["key"] == key:
-        small = found["pictures"]
-    else:
-        small = small_pictures(scenes)
-        torch.save({"key": key, "pictures": small}, kept)
+    small = small_pictures(scenes)
 
     parts = defaultdict(list)
     for place, scene in enumerate(scenes):

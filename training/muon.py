@@ -5,20 +5,18 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
+from training.run import BFLOAT16
+
 
 def orthogonal(gradient: Tensor, iterations: int = 5) -> Tensor:
     """The nearest matrix with singular values around 1, by Newton-Schulz iteration (Jordan et al., 2024)."""
-    x = gradient / (gradient.norm() + 1e-7)
+    x = (gradient / (gradient.norm() + 1e-7)).to(torch.bfloat16 if BFLOAT16 else torch.float32)
     if tall := x.shape[0] > x.shape[1]:
         x = x.T
-    gram, polynomial = x @ x.T, torch.eye(len(x))
-    for place in range(iterations):  # on the small Gram matrix: everything here is a polynomial in it
-        factor = 3.4445 * torch.eye(len(x)) - 4.775 * gram + 2.0315 * (gram @ gram)
-        polynomial = factor @ polynomial if place else factor
-        if place < iterations - 1:
-            gram = factor @ gram @ factor
-    x = polynomial @ x
-    return x.T if tall else x
+    for _ in range(iterations):
+        gram = x @ x.T
+        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=-4.775, alpha=2.0315), x, beta=3.4445)
+    return (x.T if tall else x).float()
 
 
 class Muon(torch.optim.Optimizer):

@@ -8,22 +8,24 @@ lost some of the colours; a few minutes of training find those again.
 """
 
 import argparse
+import random
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKLFlux2, Flux2Transformer2DModel
 from torch import Tensor
+from transformers import BertModel, BertTokenizer
 
 from training.decoder import Pictures
 from training.drawn import draw
 from training.encoder import entry
-from training.examples import Examples
 from training.export import FOLDER
-from training.latents import scale, unpatchify
+from training.latents import scale, small_pictures, unpatchify
 from training.packages import WORK
 from training.run import Run
 from training.scenes import SQUARE, load
+from training.text import features
 from training.vae import CHANNELS, autoencoder, decibels, unit
 
 PICTURES = 64
@@ -67,13 +69,17 @@ def leaving(vae: AutoencoderKLFlux2, z: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def known(grown: AutoencoderKLFlux2, transformer: Flux2Transformer2DModel) -> tuple[Tensor, Tensor]:
+def known(folder: Path, transformer: Flux2Transformer2DModel) -> tuple[Tensor, Tensor]:
     """Latents (N, 32, 8, 8) that the transformer draws, and the pictures (N, 3, 128, 128) they stand for."""
-    data = Examples()
-    index = data.scenes(PICTURES, SQUARE, kinds=("plain", "recoloured"))
+    grown = AutoencoderKLFlux2.from_pretrained(folder / "vae", dtype=torch.float32).eval()
+    encoder = BertModel.from_pretrained(
+        folder / "text_encoder", add_pooling_layer=False, dtype=torch.float32
+    ).eval()
+    single = [scene for scene in load()[0] if scene.kind in ("plain", "recoloured")]
+    captions = [max(scene.forms, key=scene.forms.__getitem__) for scene in random.sample(single, PICTURES)]
+    context = features(["", *captions], encoder, BertTokenizer.from_pretrained(folder / "tokenizer")).float()
     noise = torch.randn(PICTURES, 16, 128)
-    context = data.features[data.said.draw(index)].float()
-    tokens = draw(transformer, context, data.features[0].float(), noise, guidance=4.5, steps=12)
+    tokens = draw(transformer, context[1:], context[0], noise, guidance=4.5, steps=12)
     mean, deviation = scale(grown)
     z = unpatchify(tokens * deviation + mean)
     factor = grown.config.sample_size // 128
@@ -82,8 +88,10 @@ def known(grown: AutoencoderKLFlux2, transformer: Flux2Transformer2DModel) -> tu
 
 def learned_entry(vae: AutoencoderKLFlux2, minutes: float) -> None:
     """Train the first layer alone, so that pictures survive the way there and back."""
-    kept, scenes = torch.load(WORK / "small.pt")["pictures"], load()[0]
-    pictures = torch.stack([kept[i] for i, scene in enumerate(scenes) if scene.canvas == SQUARE])
+    scenes = load()[0]
+    square = [i for i, scene in enumerate(scenes) if scene.canvas == SQUARE]
+    small = small_pictures(scenes)
+    pictures = torch.stack([small[i] for i in square])
     layer = vae.encoder.conv_in.requires_grad_(True)
     adam = torch.optim.Adam(layer.parameters(), betas=(0.9, 0.98))
     run = Run(WORK / "entry.pt", minutes=minutes, parts={"layer": layer, "adam": adam})
@@ -106,12 +114,13 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=3)
     arguments = parser.parse_args()
     torch.manual_seed(0)
+    random.seed(0)
 
     grown = AutoencoderKLFlux2.from_pretrained(arguments.folder / "vae", dtype=torch.float32)
     grown.eval().requires_grad_(False).save_pretrained(WORK / "decoder-512")
     transformer = Flux2Transformer2DModel.from_pretrained(arguments.folder / "transformer").float()
     torch.save({"average": transformer.state_dict()}, WORK / "shipped.pt")
-    z, drawn = known(grown, transformer.eval())
+    z, drawn = known(arguments.folder, transformer.eval())
     decoder = tuple(grown.config.decoder_block_out_channels)
     small = inner(grown, CHANNELS).requires_grad_(False)
     fitted(small.decoder.conv_out, leaving(small, z), F.avg_pool2d(drawn, 2))
