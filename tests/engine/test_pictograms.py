@@ -98,7 +98,29 @@ def test_square_pictures_of_all_sizes_share_their_steps(engine: Flux2Engine) -> 
     assert [event.id for event in progress[:3]] == [one.id for one in jobs]
 
 
-def test_it_does_not_pretend_to_edit(engine: Flux2Engine) -> None:
-    assert not engine.ready().edits
-    with pytest.raises(BadJob, match="cannot edit pictures: pictograms draws from the prompt alone"):
-        engine.admit(job(images=(reference(64, 64),)))
+def coloured(pixels: np.ndarray) -> np.ndarray:
+    """Where the thing is on its white background."""
+    return pixels.min(-1) < 200
+
+
+def test_it_paints_the_thing_of_a_picture_in_another_colour(engine: Flux2Engine) -> None:
+    first = job(prompt="a car", width=512, height=512, steps=12)
+    _, _, pixels = draw(engine, first)
+    given = io.BytesIO()
+    Image.fromarray(pixels[first.id].astype(np.uint8)).save(given, "PNG")
+    edit = job(prompt="make it blue", width=512, height=512, steps=12, images=(given.getvalue(),))
+
+    _, _, edited = draw(engine, edit)
+
+    was, now = coloured(pixels[first.id]), coloured(edited[edit.id])
+    assert (was & now).sum() > 0.7 * (was | now).sum()
+    red, _, blue = pixels[first.id][was].mean(0)
+    assert red > blue + 50
+    red, _, blue = edited[edit.id][now].mean(0)
+    assert blue > red + 50
+
+
+def test_it_takes_one_picture(engine: Flux2Engine) -> None:
+    assert engine.ready().edits
+    with pytest.raises(BadJob, match="2 reference pictures, but this checkpoint takes 1 at most"):
+        engine.admit(job(images=(reference(64, 64),) * 2))
