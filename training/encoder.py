@@ -87,7 +87,8 @@ def main() -> None:
         x = pictures(pictures.choose(BATCH)[0]).contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
             reduced = F.avg_pool2d(x, pictures.size // 64)
-            handed, wanted = small.encoder.conv_in(reduced), small.encode(reduced).latent_dist.mean
+            handed = entry(small, reduced, 0)
+            wanted = rest(small, handed, 0)
         with torch.autocast("cpu", torch.bfloat16, enabled=BFLOAT16):
             h = entry(model, x, added).float()
             z = rest(model, h, added).float()

@@ -73,8 +73,8 @@ def retrieval(pipeline: Flux2KleinPipeline, guidance: float, count: int) -> None
     cases: dict[str, tuple[list[str], list[int]]] = {}
     for kind in ("plain", "recoloured", "styled"):
         rows = chance.sample([row for row, i in enumerate(square) if scenes[i].kind == kind], count)
-        forms = [scenes[square[row]].forms for row in rows]
-        cases[kind] = [max(own, key=lambda form: own[form]) for own in forms], rows
+        captions = [scenes[square[row]].caption for row in rows]
+        cases[kind] = captions, rows
     for kind, (prompts, rows) in cases.items():
         found = nearest(pipeline, prompts, latents, guidance=guidance)
         right, thing = found == torch.tensor(rows), concept[found] == concept[torch.tensor(rows)]

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -83,11 +83,9 @@ class Examples:
         """(B, tokens, 128) of scenes of one canvas."""
         return torch.stack([self.latents[i] for i in index.tolist()]).float()
 
-    def scenes(
-        self, size: int, canvas: tuple[int, int], kinds: Collection[str] = frozenset(SHARES)
-    ) -> Tensor:
+    def scenes(self, size: int, canvas: tuple[int, int]) -> Tensor:
         """Indices of random scenes of one canvas, in the shares of their kinds."""
-        kinds = {kind: rows for kind, rows in self.groups[canvas].items() if kind in kinds}
+        kinds = self.groups[canvas]
         shares = torch.tensor([SHARES[kind] for kind in kinds])
         which = torch.multinomial(shares, size, replacement=True)
         found = torch.empty(size, dtype=torch.long)

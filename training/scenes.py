@@ -38,6 +38,11 @@ class Scene:
     colour: str = "white"  #: the name of the background
     concept: int = -1  #: of its only thing; −1 for several
 
+    @property
+    def caption(self) -> str:
+        """What is said of it most."""
+        return max(self.forms, key=self.forms.__getitem__)
+
 
 class Sources:
     """The rasterised pictures behind sprites, (512, 512, 4) uint8 each."""

@@ -67,12 +67,12 @@ def build(captions: list[str]) -> tuple[BertModel, BertTokenizer]:
     return load()
 
 
-def load() -> tuple[BertModel, BertTokenizer]:
-    """What `build` wrote; the encoder in single precision."""
-    encoder = BertModel.from_pretrained(
-        WORK / "text" / "encoder", add_pooling_layer=False, dtype=torch.float32
-    )
-    return encoder.eval(), BertTokenizer.from_pretrained(WORK / "text" / "tokenizer")
+def load(
+    encoder: Path = WORK / "text" / "encoder", tokenizer: Path = WORK / "text" / "tokenizer"
+) -> tuple[BertModel, BertTokenizer]:
+    """What `build` wrote, or what lies in other folders; the encoder in single precision."""
+    model = BertModel.from_pretrained(encoder, add_pooling_layer=False, dtype=torch.float32)
+    return model.eval(), BertTokenizer.from_pretrained(tokenizer)
 
 
 @torch.inference_mode()

@@ -153,7 +153,6 @@ def main() -> None:
     )
     forward = Drawing(model, compiled=arguments.compile)
     print(f"{sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, {len(data.latents)} scenes")
-
     empty = data.features[0].float()
 
     while run.unfinished:
@@ -169,8 +168,8 @@ def main() -> None:
         loss = errors.mean()
         data.learn(batch, t, errors.detach())
 
-        muon.param_groups[0]["lr"] = arguments.lr * run.rate(warm_up=20 if beside else 100, decay=DECAY)
-        adam.param_groups[0]["lr"] = arguments.lr / 2 * run.rate(warm_up=20 if beside else 100, decay=DECAY)
+        lr = arguments.lr * run.rate(warm_up=20 if beside else 100, decay=DECAY)
+        muon.param_groups[0]["lr"], adam.param_groups[0]["lr"] = lr, lr / 2
         for optimiser in (muon, adam):
             optimiser.zero_grad(set_to_none=True)
         loss.backward()

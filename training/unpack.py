@@ -15,7 +15,6 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKLFlux2, Flux2Transformer2DModel
 from torch import Tensor
-from transformers import BertModel, BertTokenizer
 
 from training.decoder import Pictures
 from training.drawn import draw
@@ -24,8 +23,9 @@ from training.export import FOLDER
 from training.latents import scale, small_pictures, unpatchify
 from training.packages import WORK
 from training.run import Run
-from training.scenes import SQUARE, load
+from training.scenes import SQUARE, Scene, load
 from training.text import features
+from training.text import load as load_text
 from training.vae import CHANNELS, autoencoder, decibels, unit
 
 PICTURES = 64
@@ -69,16 +69,14 @@ def leaving(vae: AutoencoderKLFlux2, z: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def known(folder: Path, transformer: Flux2Transformer2DModel) -> tuple[Tensor, Tensor]:
-    """Latents (N, 32, 8, 8) that the transformer draws, and the pictures (N, 3, 128, 128) they stand for."""
-    grown = AutoencoderKLFlux2.from_pretrained(folder / "vae", dtype=torch.float32).eval()
-    encoder = BertModel.from_pretrained(
-        folder / "text_encoder", add_pooling_layer=False, dtype=torch.float32
-    ).eval()
-    single = [scene for scene in load()[0] if scene.kind in ("plain", "recoloured")]
-    captions = [max(scene.forms, key=scene.forms.__getitem__) for scene in random.sample(single, PICTURES)]
-    context = features(["", *captions], encoder, BertTokenizer.from_pretrained(folder / "tokenizer")).float()
-    noise = torch.randn(PICTURES, 16, 128)
+def known(
+    grown: AutoencoderKLFlux2, transformer: Flux2Transformer2DModel, context: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Latents (N, 32, 8, 8) that the transformer draws, and the pictures (N, 3, 128, 128) they stand for.
+
+    `context` are the text features, (1 + N, LENGTH, 384), of the empty prompt and of the captions.
+    """
+    noise = torch.randn(len(context) - 1, 16, 128)
     tokens = draw(transformer, context[1:], context[0], noise, guidance=4.5, steps=12)
     mean, deviation = scale(grown)
     z = unpatchify(tokens * deviation + mean)
@@ -86,12 +84,10 @@ def known(folder: Path, transformer: Flux2Transformer2DModel) -> tuple[Tensor, T
     return z, torch.cat([F.avg_pool2d(grown.decode(one).sample.clamp(-1, 1), factor) for one in z.split(2)])
 
 
-def learned_entry(vae: AutoencoderKLFlux2, minutes: float) -> None:
+def learned_entry(vae: AutoencoderKLFlux2, scenes: list[Scene], minutes: float) -> None:
     """Train the first layer alone, so that pictures survive the way there and back."""
-    scenes = load()[0]
-    square = [i for i, scene in enumerate(scenes) if scene.canvas == SQUARE]
     small = small_pictures(scenes)
-    pictures = torch.stack([small[i] for i in square])
+    pictures = torch.stack([small[i] for i, scene in enumerate(scenes) if scene.canvas == SQUARE])
     layer = vae.encoder.conv_in.requires_grad_(True)
     adam = torch.optim.Adam(layer.parameters(), betas=(0.9, 0.98))
     run = Run(WORK / "entry.pt", minutes=minutes, parts={"layer": layer, "adam": adam})
@@ -120,7 +116,11 @@ def main() -> None:
     grown.eval().requires_grad_(False).save_pretrained(WORK / "decoder-512")
     transformer = Flux2Transformer2DModel.from_pretrained(arguments.folder / "transformer").float()
     torch.save({"average": transformer.state_dict()}, WORK / "shipped.pt")
-    z, drawn = known(arguments.folder, transformer.eval())
+    scenes, _ = load()
+    single = [scene for scene in scenes if scene.kind in ("plain", "recoloured")]
+    captions = [scene.caption for scene in random.sample(single, PICTURES)]
+    text = load_text(arguments.folder / "text_encoder", arguments.folder / "tokenizer")
+    z, drawn = known(grown, transformer.eval(), features(["", *captions], *text).float())
     decoder = tuple(grown.config.decoder_block_out_channels)
     small = inner(grown, CHANNELS).requires_grad_(False)
     fitted(small.decoder.conv_out, leaving(small, z), F.avg_pool2d(drawn, 2))
@@ -132,7 +132,7 @@ def main() -> None:
         torch.cat([F.avg_pool2d(x, 2**added) for x in batches]),
         torch.cat([entry(grown, x, added) for x in batches]),
     )
-    learned_entry(small, arguments.minutes)
+    learned_entry(small, scenes, arguments.minutes)
     small.save_pretrained(WORK / "vae-64")
 
     middle = inner(grown, decoder[-len(CHANNELS) - 1 :]).requires_grad_(False)

@@ -81,6 +81,7 @@ def test_a_job_that_breaks_its_batch_fails_alone(engine: Flux2Engine) -> None:
             "[enforce fail] err == 0. DefaultCPUAllocator: can't allocate memory: you tried 64 bytes."
         ),
         RuntimeError("could not create a primitive"),
+        RuntimeError("could not execute a primitive"),
     ],
 )
 def test_missing_memory_is_known_by_what_libraries_say_of_it(error: Exception) -> None:

@@ -18,7 +18,7 @@ from tintype.engine.protocol import Drawn, Job, Progress
 
 from .drawing import open_engine
 from .jobs import job
-from .references import reference
+from .references import file, reference
 from .stock import drawn_by
 
 FOLDER = Path(os.environ.get("PICTOGRAMS", str(files("tintype") / "models" / "pictograms")))
@@ -106,9 +106,8 @@ def coloured(pixels: np.ndarray) -> np.ndarray:
 def test_it_paints_the_thing_of_a_picture_in_another_colour(engine: Flux2Engine) -> None:
     first = job(prompt="a car", width=512, height=512, steps=12)
     _, _, pixels = draw(engine, first)
-    given = io.BytesIO()
-    Image.fromarray(pixels[first.id].astype(np.uint8)).save(given, "PNG")
-    edit = job(prompt="make it blue", width=512, height=512, steps=12, images=(given.getvalue(),))
+    given = file(Image.fromarray(pixels[first.id].astype(np.uint8)))
+    edit = job(prompt="make it blue", width=512, height=512, steps=12, images=(given,))
 
     _, _, edited = draw(engine, edit)
 
