@@ -115,6 +115,27 @@ def test_a_lora_that_comes_later_has_nothing_compiled_in_the_middle_of_the_steps
 
 
 @pytest.mark.parametrize(
+    "layers", [["to_q", "to_k", "to_v"], ["to_k"], ["to_q", "to_v", "add_k_proj", "add_v_proj"]]
+)
+def test_a_lora_changes_fused_projections_as_it_changes_them_apart(plain: Any, layers: list[str]) -> None:
+    slow, fast = accelerated(plain, "off"), accelerated(plain, "fused=on")
+    width = plain.transformer_blocks[0].attn.to_q.in_features
+    ink = {
+        f"transformer_blocks.0.attn.{layer}": Change(
+            down=torch.randn(rank, width), up=torch.randn(width, rank)
+        )
+        for rank, layer in enumerate(layers, start=1)
+    }
+
+    apart = velocities(slow, WithLora(slow.forward, ink, strength=0.5))
+    together = velocities(fast, WithLora(fast.forward, ink, strength=0.5))
+
+    for one, other in zip(together, apart, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(apart[0], velocities(slow)[0], atol=0.01)
+
+
+@pytest.mark.parametrize(
     ("wishes", "problem"),
     [
         ("graphs=on", "graphs=on cannot be had here: it needs a CUDA device"),

@@ -6,7 +6,7 @@ Hu et al.: LoRA, https://arxiv.org/abs/2106.09685: W·x becomes W·x + strength 
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +38,8 @@ class Change:
         return self.down.nbytes + self.up.nbytes
 
 
+_FUSED = {"to_qkv": ("to_q", "to_k", "to_v"), "to_added_qkv": ("add_q_proj", "add_k_proj", "add_v_proj")}
+"""Layers of an attention with fused projections, and the layers of other transformers they stand for."""
 Lora = Mapping[str, Change]
 """Module names of the transformer, and what becomes of them."""
 
@@ -71,7 +73,8 @@ class WithLora:
         """Raises `ValueError` if the LoRA was made for another transformer."""
         self._transformer = transformer
         self._compiled = [module for module in transformer.modules() if module._compiled_call_impl]
-        self._changes = [self._change(name, change, strength) for name, change in lora.items()]
+        changes = _onto_fused(lora, transformer)
+        self._changes = [self._change(name, change, strength) for name, change in changes.items()]
 
     def __call__(self, **inputs: Any) -> Any:
         with self._changed():
@@ -158,6 +161,32 @@ def _scale(module: str, rank: int, config: Mapping[str, Any]) -> float:
     fitting = (alpha for key, alpha in patterns.items() if re.match(rf"(.*\.)?({key})$", module))
     alpha = float(next(fitting, config.get("lora_alpha", rank)))
     return alpha / (rank**0.5 if config.get("use_rslora") else rank)
+
+
+def _onto_fused(lora: Lora, transformer: Any) -> Lora:
+    """The same changes, where the transformer has fused projections as one change of each fused layer."""
+    have = {name for name, _ in transformer.named_modules()}
+    changes = dict(lora)
+    for parent in {name.rpartition(".")[0] for name in lora}:
+        for layer, projections in _FUSED.items():
+            names = [f"{parent}.{projection}" for projection in projections]
+            if f"{parent}.{layer}" in have and not have.intersection(names):
+                given = [changes.pop(name, None) for name in names]
+                if any(given):
+                    changes[f"{parent}.{layer}"] = _side_by_side(given)
+    return changes
+
+
+def _side_by_side(parts: Sequence[Change | None]) -> Change:
+    """What layers of one size, some of them unchanged, become when their outputs follow each other."""
+    changes = [part for part in parts if part]
+    height = max(len(change.up) for change in changes)
+    columns = []
+    for place, part in enumerate(parts):
+        if part:
+            before, after = place * height, (len(parts) - place) * height - len(part.up)
+            columns.append(functional.pad(part.up, (0, 0, before, after)))
+    return Change(down=torch.cat([change.down for change in changes]), up=torch.cat(columns, dim=1))
 
 
 def _check_fit(name: str, layer: Any, change: Change) -> None:
