@@ -26,6 +26,7 @@ from tintype.domain.errors import BadCheckpoint
 from tintype.domain.placement import Dtype, Offload, Placement, Quantisation
 from tintype.domain.source import BLANK, Source
 from tintype.engine.acceleration import read_acceleration
+from tintype.engine.allocator import keep_memory
 from tintype.engine.engine import problem_of
 from tintype.engine.limits import Limits
 from tintype.engine.log import log
@@ -117,6 +118,7 @@ def load(
 
 
 def _prepare_process(*, hub: bool) -> None:
+    keep_memory()
     for ignored in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ignored, signal.SIG_IGN)
     for name, value in ENVIRONMENT.items():

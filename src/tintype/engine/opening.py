@@ -9,6 +9,7 @@ from tintype.domain.errors import BadCheckpoint
 from tintype.domain.placement import Placement
 from tintype.domain.source import BLANK, Source
 from tintype.engine.acceleration import Acceleration
+from tintype.engine.allocator import give_back
 from tintype.engine.blank import BlankEngine
 from tintype.engine.engine import Engine
 from tintype.engine.limits import MIB, Limits
@@ -101,6 +102,7 @@ class Opener:
 
     def unload(self) -> None:
         gc.collect()
+        give_back()
         if torch := sys.modules.get("torch"):
             torch.cuda.empty_cache()  # does nothing where there is none
 

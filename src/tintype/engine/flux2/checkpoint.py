@@ -28,6 +28,7 @@ from tintype.engine.flux2.placing import Placed
 from tintype.engine.flux2.quantising import is_quantised, own_quantisation
 from tintype.engine.flux2.recordings import Recordings
 from tintype.engine.flux2.references import ReferenceEncoder
+from tintype.engine.flux2.residuals import lighten
 from tintype.engine.flux2.sidecar import Sidecar, Text
 from tintype.engine.flux2.sigmas import Shift
 from tintype.engine.flux2.tensor_files import DIFFUSERS_STEM, TRANSFORMERS_STEM, open_files
@@ -183,7 +184,9 @@ def _load_transformer(folder: Path, placed: Placed) -> Any:
 def _load_vae(folder: Path, placed: Placed) -> Any:
     from diffusers.models.autoencoders.autoencoder_kl_flux2 import AutoencoderKLFlux2
 
-    return load_module(AutoencoderKLFlux2, folder, device=placed.device, dtype=placed.dtype)
+    vae = load_module(AutoencoderKLFlux2, folder, device=placed.device, dtype=placed.dtype)
+    lighten(vae)
+    return vae
 
 
 def _canvases(sidecar: Sidecar, vae: Any) -> Canvases:

@@ -6,7 +6,7 @@ Hu et al.: LoRA, https://arxiv.org/abs/2106.09685: W·x becomes W·x + strength 
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,8 +73,14 @@ class WithLora:
         """Raises `ValueError` if the LoRA was made for another transformer."""
         self._transformer = transformer
         self._compiled = [module for module in transformer.modules() if module._compiled_call_impl]
-        changes = _onto_fused(lora, transformer)
-        self._changes = [self._change(name, change, strength) for name, change in changes.items()]
+        adapted: dict[str, Adapted] = {}
+        for name, change in lora.items():
+            layer_name, part, parts = _place(name, transformer)
+            layer = _layer(layer_name, transformer)
+            _check_fit(name, layer, change, parts)
+            made = adapted.setdefault(layer_name, Adapted(layer, strength))
+            made.add(change, part * len(change.up))
+        self._changes = [(*_hanging(name, transformer), made) for name, made in adapted.items()]
 
     def __call__(self, **inputs: Any) -> Any:
         with self._changed():
@@ -98,36 +104,52 @@ class WithLora:
             for module, code in compiled:
                 module._compiled_call_impl = code
 
-    def _change(self, name: str, change: Change, strength: float) -> "tuple[dict[str, Any], str, Adapted]":
-        """Where the layer hangs, its name there, and what takes its place."""
-        parent, _, child = name.rpartition(".")
-        try:
-            layers, layer = (
-                self._transformer.get_submodule(parent)._modules,
-                self._transformer.get_submodule(name),
-            )
-        except AttributeError:
-            raise ValueError(f"it changes {name}, which this transformer does not have") from None
-        _check_fit(name, layer, change)
-        return layers, child, Adapted(layer, change, strength)
-
 
 class Adapted(nn.Module):
-    """A linear layer of any kind, and the change that a LoRA makes to it."""
+    """A linear layer of any kind, and the changes that a LoRA makes to it."""
 
-    def __init__(self, base: nn.Module, change: Change, strength: float) -> None:
+    def __init__(self, base: nn.Module, strength: float) -> None:
         super().__init__()
         self.base = base
         self.in_features, self.out_features = base.in_features, base.out_features
-        self._change = change
+        self._changes: list[tuple[Change, int]] = []
         self._strength = strength
+
+    def add(self, change: Change, start: int) -> None:
+        """The change is to the outputs from `start` on."""
+        self._changes.append((change, start))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(…, in_features) → (…, out_features)."""
         outputs: Tensor = self.base(inputs)
-        lower = functional.linear(inputs.to(self._change.down.dtype), self._change.down)
-        added = functional.linear(lower, self._change.up)
-        return outputs + (self._strength * added).to(outputs.dtype)
+        for change, start in self._changes:
+            lower = functional.linear(inputs.to(change.down.dtype), change.down)
+            added = functional.linear(lower, change.up)
+            outputs[..., start : start + len(change.up)] += (self._strength * added).to(outputs.dtype)
+        return outputs
+
+
+def _place(name: str, transformer: Any) -> tuple[str, int, int]:
+    """The layer that has what the name says, which part of its outputs that is, and of how many."""
+    parent, _, child = name.rpartition(".")
+    modules = dict(transformer.named_modules())
+    for fused, projections in _FUSED.items():
+        if child in projections and name not in modules and f"{parent}.{fused}" in modules:
+            return f"{parent}.{fused}", projections.index(child), len(projections)
+    return name, 0, 1
+
+
+def _layer(name: str, transformer: Any) -> Any:
+    try:
+        return transformer.get_submodule(name)
+    except AttributeError:
+        raise ValueError(f"it changes {name}, which this transformer does not have") from None
+
+
+def _hanging(name: str, transformer: Any) -> tuple[dict[str, Any], str]:
+    """Where the layer hangs, and its name there."""
+    parent, _, child = name.rpartition(".")
+    return transformer.get_submodule(parent)._modules, child
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -163,37 +185,12 @@ def _scale(module: str, rank: int, config: Mapping[str, Any]) -> float:
     return alpha / (rank**0.5 if config.get("use_rslora") else rank)
 
 
-def _onto_fused(lora: Lora, transformer: Any) -> Lora:
-    """The same changes, where the transformer has fused projections as one change of each fused layer."""
-    have = {name for name, _ in transformer.named_modules()}
-    changes = dict(lora)
-    for parent in {name.rpartition(".")[0] for name in lora}:
-        for layer, projections in _FUSED.items():
-            names = [f"{parent}.{projection}" for projection in projections]
-            if f"{parent}.{layer}" in have and not have.intersection(names):
-                given = [changes.pop(name, None) for name in names]
-                if any(given):
-                    changes[f"{parent}.{layer}"] = _side_by_side(given)
-    return changes
-
-
-def _side_by_side(parts: Sequence[Change | None]) -> Change:
-    """What layers of one size, some of them unchanged, become when their outputs follow each other."""
-    changes = [part for part in parts if part]
-    height = max(len(change.up) for change in changes)
-    columns = []
-    for place, part in enumerate(parts):
-        if part:
-            before, after = place * height, (len(parts) - place) * height - len(part.up)
-            columns.append(functional.pad(part.up, (0, 0, before, after)))
-    return Change(down=torch.cat([change.down for change in changes]), up=torch.cat(columns, dim=1))
-
-
-def _check_fit(name: str, layer: Any, change: Change) -> None:
-    shape = getattr(layer, "out_features", None), getattr(layer, "in_features", None)
-    changed = change.up.shape[0], change.down.shape[1]
-    if shape == (None, None):
+def _check_fit(name: str, layer: Any, change: Change, parts: int) -> None:
+    """Whether the change is one of a part of the layer's outputs."""
+    if not hasattr(layer, "out_features"):
         raise ValueError(f"it changes {name}, which is no linear layer")
+    shape = layer.out_features // parts, layer.in_features
+    changed = change.up.shape[0], change.down.shape[1]
     if shape != changed:
         sides = "{1} to {0}".format
         raise ValueError(f"it changes {name} from {sides(*changed)} features, which is {sides(*shape)} here")

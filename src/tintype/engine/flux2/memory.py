@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import torch
 
+from tintype.engine.allocator import give_back
 from tintype.engine.engine import NO_MEMORY, BadJob
 from tintype.engine.limits import MIB
 
@@ -39,6 +40,7 @@ class TooLargeEver(BadJob):
 def free_memory(device: torch.device) -> None:
     """Give back what the allocator holds in reserve, so that pieces of another size find room."""
     gc.collect()
+    give_back()
     if device.type == "cuda":
         torch.cuda.empty_cache()
 
@@ -58,6 +60,7 @@ def budget_of(device: torch.device, *, beside: int) -> int:
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return max(0, free * 9 // 10 - beside)
+    give_back()
     return max(0, available_memory() // 2 - beside)
 
 
