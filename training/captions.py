@@ -29,9 +29,24 @@ TAILS = (
     ", sharp", ", clean lines", ", studio lighting", ", cute", ", high quality", ", centered",
     " in the park", " on a table", " in the city", " at night", " on a sunny day", " outside",
     ", masterpiece", ", best quality", " please", ", minimal", " in the background", " with soft light",
-    ", photorealistic", ", watercolor", ", sticker",
+    ", photorealistic", ", watercolor", ", sticker", ", 8k", ", golden hour", ", hd", ", cinematic lighting",
+    ", cinematic", ", trending on artstation", ", concept art", ", vector art", ", bokeh",
+    ", ultra realistic",
+    ", hyperrealistic", ", sharp focus", ", portrait", ", front view", ", close up", ", dramatic lighting",
+    ", pastel colors", ", oil painting", ", pencil sketch", ", pixel art", ", octane render",
+    ", award winning",
+    ", professional photo", ", natural light", ", intricate details", ", children's book illustration",
+    " in the forest", " in the garden", " in the snow", " on the beach", " by the sea", " in space",
+    " in the rain", " at sunset", " at home", " in a room", " in the mountains", " in the kitchen",
+    " on the street",
+    " in summer", " in winter", " in the morning", " from the side", " with a happy mood",
 )  # fmt: skip
-ADJECTIVES = ("cute", "beautiful", "small", "big", "simple", "nice", "single", "little", "funny", "realistic")
+ADJECTIVES = (
+    "cute", "beautiful", "small", "big", "simple", "nice", "single", "little", "funny", "realistic",
+    "majestic", "adorable", "tiny", "huge", "old", "new", "modern", "vintage", "happy", "colorful", "shiny",
+    "elegant", "magnificent", "pretty", "lovely", "friendly", "cool", "classic", "fancy", "typical",
+)  # fmt: skip
+CHAINED = 0.3  #: share of the tails that another one follows
 COLOUR_FORMS = (
     "the {c} {n}", "a {n} that is {c}", "{n} in {c}", "a bright {c} {n}", "one {c} {n}",
     "a {n} which is {c}", "the {n} is {c}", "{c} colored {n}", "a {n}, {c}",
@@ -114,7 +129,7 @@ def wordings(name: str, chance: random.Random, variety: int) -> dict[str, float]
         if kind < 0.65:
             phrase = chance.choice(OPENINGS).format(phrase)
         if kind > 0.45:
-            phrase += chance.choice(TAILS)
+            phrase += "".join(chance.sample(TAILS, 2 if chance.random() < CHAINED else 1))
         forms[phrase] = 0.33 / variety
     return forms
 
@@ -181,6 +196,11 @@ PAIR_FORMS = (
     "{a} and {b}", "{a} and {b}", "{a} and {b}", "{a} next to {b}", "{a} beside {b}", "{a} with {b}",
     "{a} and {b} side by side", "{a} to the left of {b}", "{a}, {b}", "{a} and also {b}",
 )  # fmt: skip
+STACKED_FORMS = (
+    "{a} above {b}", "{a} on top of {b}", "{b} below {a}", "{b} under {a}", "{a} on {b}", "{a} over {b}",
+    "{a} and {b}",
+)  # fmt: skip
+WORN_FORMS = ("{a} wearing {b}", "{a} wearing {b}", "{a} in {b}", "{a} with {b} on", "{a} who wears {b}")
 NUMBERS = {2: ("two", "2", "a pair of", "a couple of"), 3: ("three", "3", "a group of three")}
 COLOURED_NAMES = frozenset(COLOURS)
 _grammar = inflect.engine()
@@ -233,6 +253,30 @@ def pair_forms(first: str, second: str, chance: random.Random) -> dict[str, floa
     bare = chance.random() < 0.3
     a, b = (first, second) if bare else (article(first), article(second))
     return {template.format(a=a, b=b): 1.0 for template in chance.sample(PAIR_FORMS, 2)}
+
+
+def stacked_forms(first: str, second: str, chance: random.Random) -> dict[str, float]:
+    """Ways to ask for one thing above another."""
+    a, b = article(first), article(second)
+    return {template.format(a=a, b=b): 1.0 for template in chance.sample(STACKED_FORMS, 2)}
+
+
+def worn(noun: str) -> str:
+    """What is worn, with the article that it takes: "a hat", "sunglasses"."""
+    return noun if _grammar.singular_noun(noun) or noun.endswith("glasses") else article(noun)
+
+
+def worn_forms(wearer: str, noun: str, chance: random.Random) -> dict[str, float]:
+    """Ways to ask for someone who wears something."""
+    forms = {}
+    for template in chance.sample(WORN_FORMS, 3):
+        form = template.format(a=article(wearer), b=worn(noun))
+        if chance.random() < 0.25:
+            form = chance.choice(OPENINGS).format(form)
+        elif chance.random() < 0.3:
+            form += chance.choice(TAILS)
+        forms[form] = 1.0
+    return forms
 
 
 def edit_forms(noun: str, wanted: str, chance: random.Random) -> dict[str, float]:

@@ -1,7 +1,8 @@
 """Compose what the transformer learns to draw, with what may be said of each: `work/scenes.json`.
 
 Plain, recoloured and styled things; on other canvases; on coloured backgrounds; two or three of a thing; two
-things side by side; and the pairs of scenes between which an instruction leads, for editing.
+things side by side or one above the other; heads with hats and glasses; and the pairs of scenes between which
+an instruction leads, for editing.
 """
 
 import json
@@ -23,9 +24,12 @@ from training.captions import (
     pair_forms,
     plain_nouns,
     scaled,
+    stacked_forms,
     style_forms,
     vocabulary,
     wordings,
+    worn,
+    worn_forms,
 )  # fmt: skip
 from training.concepts import concepts, things
 from training.packages import WORK
@@ -69,6 +73,10 @@ for tall, wide in ((PORTRAIT, LANDSCAPE), (TALL, WIDE)):
 
 
 OBLONG = CANVASES[1:]
+STACKED = ((16, 0, 32), (16, 32, 32))
+HATTED = ((8, 16, 48), (16, 0, 32))  #: the head, and what is on it
+SPECTACLED = ((0, 0, 64), (16, 16, 32))  #: the head, and what is before its eyes
+UNSEEN = 7  #: one in so many pairs of wearer and worn is never shown
 
 
 @dataclass(frozen=True)
@@ -90,6 +98,9 @@ class World:
     chance: random.Random
     words: list[Words]
     countable: frozenset[int]  #: concepts that can be counted and put side by side
+    wearers: list[int]
+    hats: list[int]
+    glasses: list[int]
     plain: list[Look] = field(default_factory=list)
     recoloured: list[Look] = field(default_factory=list)
     styled: list[Look] = field(default_factory=list)
@@ -115,7 +126,8 @@ def world() -> tuple[World, list[tuple[str, int]]]:
     words, held = vocabulary(chosen)
     paints = json.loads((WORK / "recolours.json").read_text())
     styles = json.loads((WORK / "styles.json").read_text())
-    result = World(chance, words, frozenset(things(chosen)))
+    rules = (things(chosen, rule) for rule in ("wearers", "hats", "glasses"))
+    result = World(chance, words, frozenset(things(chosen)), *rules)
     for index, own in enumerate(words):
         result.plain.append(Look("plain", index, index, tuple(plain_nouns(own))))
     for index, (concept, colour) in enumerate(paints["rows"]):
@@ -134,7 +146,11 @@ def alone(look: Look, canvas: tuple[int, int]) -> tuple[Sprite, ...]:
 
 def together(looks: Sequence[Look], canvas: tuple[int, int]) -> tuple[Sprite, ...]:
     """The things beside each other."""
-    places = PLACES[canvas][len(looks)]
+    return sprites(looks, PLACES[canvas][len(looks)])
+
+
+def sprites(looks: Sequence[Look], places: Sequence[tuple[int, int, int]]) -> tuple[Sprite, ...]:
+    """The things at their places: left, top and side."""
     return tuple(Sprite(look.source, look.index, *place) for look, place in zip(looks, places, strict=True))
 
 
@@ -170,9 +186,10 @@ def scenes(world: World) -> Iterator[Scene]:
     """All scenes of a training, plain pictures first, in the order of the concepts."""
     yield from singles(world)
     yield from oblongs(world)
-    yield from on_backgrounds(world, 4000)
+    yield from on_backgrounds(world, 5500)
     yield from counted(world, 5000)
-    yield from paired(world, 9000)
+    yield from paired(world, 11000)
+    yield from dressed(world)
 
 
 def singles(world: World) -> Iterator[Scene]:
@@ -195,7 +212,7 @@ def oblongs(world: World) -> Iterator[Scene]:
             yield Scene(
                 "oblong", canvas, alone(look, canvas), forms or {look.nouns[0]: 1.0}, concept=look.concept
             )
-    for _ in range(800):
+    for _ in range(2400):
         look = world.look(plain=0, recoloured=0.6)
         canvas, noun = world.chance.choice(OBLONG), world.chance.choice(look.nouns)
         forms = {noun: 1.0, article(noun): 1.0}
@@ -206,7 +223,7 @@ def on_backgrounds(world: World, number: int) -> Iterator[Scene]:
     """One thing on a plain colour that is not its own."""
     chance = world.chance
     for _ in range(number):
-        look = chance.choice(world.plain) if chance.random() < 0.3 else world.look(plain=0.4, recoloured=0.4)
+        look = chance.choice(world.plain) if chance.random() < 0.4 else world.look(plain=0.5, recoloured=0.3)
         canvas = SQUARE if chance.random() < 0.75 else chance.choice(OBLONG)
         colour = other_colour(look, chance)
         forms = background_forms(chance.choice(look.nouns), colour, chance)
@@ -230,17 +247,45 @@ def counted(world: World, number: int) -> Iterator[Scene]:
 
 
 def paired(world: World, number: int) -> Iterator[Scene]:
-    """Two things side by side."""
+    """Two things side by side, or one above the other; one of them now and then not a common one."""
     chance = world.chance
     for _ in range(number):
-        first, second = world.look(plain=0.7), world.look(plain=0.7)
-        if first.style or second.style:
-            first, second = world.look(plain=1), world.look(plain=1)
-        if first.concept == second.concept:
+        looks = [world.look(plain=0.7), world.look(plain=0.7)]
+        if looks[0].style or looks[1].style:
+            looks = [world.look(plain=1), world.look(plain=1)]
+        if chance.random() < 0.2:
+            looks[chance.randrange(2)] = chance.choice(world.plain)
+        if looks[0].concept == looks[1].concept:
+            continue
+        nouns = [chance.choice(look.nouns) for look in looks]
+        if chance.random() < 0.12:
+            yield Scene("pair", SQUARE, sprites(looks, STACKED), stacked_forms(*nouns, chance))
             continue
         canvas = SQUARE if chance.random() < 0.65 else chance.choice(OBLONG)
-        forms = pair_forms(chance.choice(first.nouns), chance.choice(second.nouns), chance)
-        yield Scene("pair", canvas, together([first, second], canvas), forms)
+        forms = stacked_forms if canvas in (PORTRAIT, TALL) else pair_forms
+        yield Scene("pair", canvas, together(looks, canvas), forms(*nouns, chance))
+
+
+def dressed(world: World) -> Iterator[Scene]:
+    """Heads with hats and glasses, also with those in other colours."""
+    chance = world.chance
+    clothes = [*world.hats, *world.glasses]
+    known = {noun for look in world.plain for noun in look.nouns}
+    for row, wearer in enumerate(world.wearers):
+        head = world.plain[wearer]
+        called = [*head.nouns, *known.intersection(noun.removesuffix(" face") for noun in head.nouns)]
+        for column, concept in enumerate(clothes):
+            if (row + column) % UNSEEN == 0:
+                continue
+            places = HATTED if concept in world.hats else SPECTACLED
+            painted = [look for look in world.recoloured if look.concept == concept]
+            for look in (world.plain[concept], *chance.sample(painted, min(2, len(painted)))):
+                forms = {
+                    form: 1.0
+                    for noun in look.nouns
+                    for form in worn_forms(chance.choice(called), noun, chance)
+                }
+                yield Scene("worn", SQUARE, sprites([head, look], places), forms)
 
 
 def other_colour(look: Look, chance: random.Random) -> str:
@@ -248,9 +293,12 @@ def other_colour(look: Look, chance: random.Random) -> str:
     return chance.choice([colour for colour in COLOURS if colour not in ("white", look.colour)])
 
 
-def edits(world: World, all_scenes: list[Scene]) -> list[tuple[int, int, dict[str, float]]]:
-    """What is given, what is wanted, and how one asks for it: colour, style, background, number, company."""
-    chance = world.chance
+Edit = tuple[int, int, dict[str, float]]
+"""The scene that is given, the one that is wanted, and how one asks for it."""
+
+
+def edits(world: World, all_scenes: list[Scene]) -> list[Edit]:
+    """Ways from one scene to another: colour, style, canvas, background, number, company, clothes."""
     versions: dict[int, dict[str, int]] = {}  #: of each concept, the scene with it in a colour or style
     places: dict[tuple[Source, int], int] = {}  #: the scene that shows one picture alone
     for place, scene in enumerate(all_scenes):
@@ -259,38 +307,84 @@ def edits(world: World, all_scenes: list[Scene]) -> list[tuple[int, int, dict[st
             look = world.looks[sprite.source][sprite.index]
             versions.setdefault(scene.concept, {})[look.colour or look.style] = place
             places[sprite.source, sprite.index] = place
-    found: list[tuple[int, int, dict[str, float]]] = []
+    return [
+        *changed_looks(world, versions, 5000),
+        *changed_canvases(world, versions, all_scenes),
+        *changed_surroundings(world, places, all_scenes),
+    ]
+
+
+def changed_looks(world: World, versions: dict[int, dict[str, int]], number: int) -> Iterator[Edit]:
+    """Another colour or style of the same thing."""
+    chance = world.chance
     several = [concept for concept, own in versions.items() if len(own) > 1]
-    for _ in range(5000):
+    for _ in range(number):
         concept = chance.choice(several)
         before, after = chance.sample(sorted(versions[concept]), 2)
         if not after:
             before, after = after, before
         noun = chance.choice(plain_nouns(world.words[concept]))
-        found.append((versions[concept][before], versions[concept][after], edit_forms(noun, after, chance)))
+        yield versions[concept][before], versions[concept][after], edit_forms(noun, after, chance)
+
+
+def changed_canvases(
+    world: World, versions: dict[int, dict[str, int]], all_scenes: list[Scene]
+) -> Iterator[Edit]:
+    """Another colour or style, on a canvas that is not square."""
+    chance = world.chance
+    for place, scene in enumerate(all_scenes):
+        if scene.kind != "oblong":
+            continue
+        (sprite,) = scene.sprites
+        look = world.looks[sprite.source][sprite.index]
+        wanted = look.colour or look.style
+        if starts := [start for own, start in versions[look.concept].items() if own != wanted]:
+            noun = chance.choice(plain_nouns(world.words[look.concept]))
+            yield chance.choice(starts), place, edit_forms(noun, wanted, chance)
+
+
+def changed_surroundings(
+    world: World, places: dict[tuple[Source, int], int], all_scenes: list[Scene]
+) -> Iterator[Edit]:
+    """The same thing on a background or on none, several times, beside another one, with something on."""
+    chance = world.chance
     removal = ("remove the background", "white background", "on a white background", "no background")
     for place, scene in enumerate(all_scenes):
         first = scene.sprites[0]
         start = places.get((first.source, first.index))
-        if scene.canvas != SQUARE or start is None or scene.kind not in ("background", "count", "pair"):
+        if start is None or scene.kind not in ("background", "count", "pair", "worn"):
             continue
-        if chance.random() < 0.6:
+        if scene.kind != "worn" and chance.random() < 0.6:
             continue
-        found.append((start, place, ways_to(scene, world)))
-        if scene.kind == "background" and chance.random() < 0.5:
-            found.append((place, start, dict.fromkeys(removal, 1.0)))
-    return found
+        if scene.kind == "count" and scene.colour != "white":
+            continue  # to ask for it would take two instructions
+        yield start, place, ways_to(scene, world)
+        if scene.kind == "background" and scene.canvas == SQUARE and chance.random() < 0.5:
+            yield place, start, dict.fromkeys(removal, 1.0)
 
 
 def ways_to(scene: Scene, world: World) -> dict[str, float]:
     """How to ask for a scene when its first thing is given."""
     chance = world.chance
-    if scene.kind == "pair":
+    if scene.kind in ("pair", "worn"):
         second = scene.sprites[1]
-        noun = article(chance.choice(world.looks[second.source][second.index].nouns))
-        said = (f"add {noun}", f"put {noun} beside it", f"{noun} next to it", f"add {noun} next to it")
-        return dict.fromkeys(chance.sample(said, 2), 1.0)
-    if scene.kind == "background":
+        noun = chance.choice(world.looks[second.source][second.index].nouns)
+    if scene.kind == "pair":
+        noun = article(noun)
+        beside = (f"add {noun}", f"put {noun} beside it", f"{noun} next to it", f"add {noun} next to it")
+        above = (f"put it on {noun}", f"on top of {noun}", f"above {noun}", f"put {noun} under it")
+        stacked = scene.sprites[0].left == second.left
+        return dict.fromkeys(chance.sample(above if stacked else beside, 2), 1.0)
+    if scene.kind == "worn":
+        noun = worn(noun)
+        said = (
+            f"add {noun}",
+            f"give it {noun}",
+            f"put {noun} on it",
+            f"wearing {noun}",
+            f"let it wear {noun}",
+        )
+    elif scene.kind == "background":
         said = (
             f"{scene.colour} background", f"on a {scene.colour} background",
             f"put it on a {scene.colour} background", f"make the background {scene.colour}",

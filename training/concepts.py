@@ -57,12 +57,17 @@ def concepts() -> list[Concept]:
     return found
 
 
-def things(chosen: list[Concept]) -> list[int]:
-    """Indices of what is drawn in other styles, counted and put side by side."""
-    common = set(_rules()["common"])
-    if unknown := common - {concept.label for concept in chosen}:
-        raise ValueError(f"concepts.toml calls common what is not learned: {sorted(unknown)}")
-    return [i for i, concept in enumerate(chosen) if concept.label in common]
+def things(chosen: list[Concept], rule: str = "common") -> list[int]:
+    """Indices of what a list in `concepts.toml` names, in its order.
+
+    `common` is what is drawn in other styles, counted and put side by side; `wearers` wear `hats` and
+    `glasses`.
+    """
+    index = {concept.label: i for i, concept in enumerate(chosen)}
+    labels = _rules()[rule]
+    if unknown := set(labels) - set(index):
+        raise ValueError(f"concepts.toml has in {rule} what is not learned: {sorted(unknown)}")
+    return [index[label] for label in labels]
 
 
 def faces(chosen: list[Concept]) -> list[int]:

@@ -1,5 +1,7 @@
 """Judge the exported folder: draw the fixed sheet with the stock pipeline, and count what is drawn right.
 
+Draws the picture at the head of the README, too.
+
 A drawn picture counts as right when the nearest of all training latents is the one that was asked for.
 """
 
@@ -8,6 +10,7 @@ import json
 import random
 import time
 import tomllib
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -19,15 +22,15 @@ from training.captions import plain
 from training.drawn import draw
 from training.export import FOLDER
 from training.packages import WORK
-from training.scenes import load
-from training.sheet import PROMPTS, laid_out
+from training.scenes import CANVASES, SQUARE, load
+from training.sheet import PROMPTS, SHOWN, laid_out, tiled
 from training.text import features
 
-SHEET = Path(__file__).parent.parent / "docs" / "checkpoint" / "sheet.png"
+DOCS = Path(__file__).parent.parent / "docs"
 
 
 def pictures(
-    pipeline: Flux2KleinPipeline, prompts: list[str], sidecar: dict, *, guidance: float, steps: int, seed: int
+    pipeline: Flux2KleinPipeline, prompts: list[str], *, sidecar: dict, guidance: float, steps: int, seed: int
 ) -> list[Image.Image]:
     """Drawn through the stock pipeline at the native size, each prompt with its own seed."""
     width, height = sidecar["canvas"]["native"][0]
@@ -46,17 +49,28 @@ def pictures(
     ]
 
 
-def nearest(pipeline: Flux2KleinPipeline, prompts: list[str], latents: Tensor, *, guidance: float) -> Tensor:
+def nearest(
+    pipeline: Flux2KleinPipeline,
+    prompts: list[str],
+    latents: Tensor,
+    *,
+    guidance: float,
+    canvas: tuple[int, int] = SQUARE,
+) -> Tensor:
     """For each prompt the index of the training latent nearest to what is drawn, (N,)."""
-    return torch.cdist(drawn(pipeline, prompts, guidance=guidance).flatten(1), latents.flatten(1)).argmin(1)
+    pictures = drawn(pipeline, prompts, guidance=guidance, canvas=canvas)
+    return torch.cdist(pictures.flatten(1), latents.flatten(1)).argmin(1)
 
 
-def drawn(pipeline: Flux2KleinPipeline, prompts: list[str], *, guidance: float) -> Tensor:
-    """Latents (N, 16, 128) on the square canvas."""
+def drawn(
+    pipeline: Flux2KleinPipeline, prompts: list[str], *, guidance: float, canvas: tuple[int, int] = SQUARE
+) -> Tensor:
+    """Latents (N, tokens, 128)."""
     context = features(["", *prompts], pipeline.text_encoder, pipeline.tokenizer).float()
-    noise = torch.randn(len(prompts), 16, 128, generator=torch.Generator().manual_seed(3))
+    tokens = canvas[0] * canvas[1]
+    noise = torch.randn(len(prompts), tokens, 128, generator=torch.Generator().manual_seed(3))
     parts = [
-        draw(pipeline.transformer, part, context[0], start, guidance=guidance, steps=20)
+        draw(pipeline.transformer, part, context[0], start, guidance=guidance, steps=20, canvas=canvas)
         for part, start in zip(context[1:].split(64), noise.split(64), strict=True)
     ]
     return torch.cat(parts)
@@ -82,6 +96,17 @@ def retrieval(pipeline: Flux2KleinPipeline, guidance: float, count: int) -> None
             f"{kind}: {right.sum()} of {len(right)} right, {thing.sum()} the right thing, guidance {guidance}"
         )
         print("   ", "; ".join(p for p, r in zip(prompts, right, strict=True) if not r)[:600])
+    for canvas in CANVASES[1:]:
+        shown = [i for i, scene in enumerate(scenes) if scene.kind == "oblong" and scene.canvas == canvas]
+        known = torch.stack([everything[i] for i in shown]).float()
+        rows = chance.sample(range(len(shown)), count)
+        prompts = [scenes[shown[row]].caption for row in rows]
+        found = nearest(pipeline, prompts, known, guidance=guidance, canvas=canvas)
+        right = sum(
+            scenes[shown[got]].sprites == scenes[shown[row]].sprites
+            for got, row in zip(found.tolist(), rows, strict=True)
+        )
+        print(f"{canvas[0]} by {canvas[1]} tokens: {right} of {count} right")
     prompts, wanted = [name for name, _ in content["held out"]], [i for _, i in content["held out"]]
     found = concept[nearest(pipeline, prompts, latents, guidance=guidance)]
     right = found == torch.tensor(wanted)
@@ -123,7 +148,7 @@ def named(pipeline: Flux2KleinPipeline, guidance: float, count: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=FOLDER)
-    parser.add_argument("--sheet", type=Path, default=SHEET)
+    parser.add_argument("--to", type=Path, default=DOCS, help="a folder for both pictures")
     parser.add_argument("--guidance", type=float, default=4.5)
     parser.add_argument("--steps", type=int, default=25)
     parser.add_argument(
@@ -134,11 +159,17 @@ def main() -> None:
     pipeline.set_progress_bar_config(disable=True)
     sidecar = tomllib.loads((arguments.folder / "tintype.toml").read_text())
     prompts = [prompt for group in PROMPTS.values() for prompt in group]
+    draw_all = partial(
+        pictures, pipeline, sidecar=sidecar, guidance=arguments.guidance, steps=arguments.steps
+    )
     started = time.monotonic()
-    drawn = pictures(pipeline, prompts, sidecar, guidance=arguments.guidance, steps=arguments.steps, seed=100)
+    sheet = laid_out(draw_all(prompts, seed=100), prompts)
     print(f"{(time.monotonic() - started) / len(prompts):.2f} s a picture")
-    arguments.sheet.parent.mkdir(parents=True, exist_ok=True)
-    laid_out(drawn, prompts).quantize(256).save(arguments.sheet, optimize=True)
+    first = tiled(draw_all(list(SHOWN), seed=0))
+    for name, picture in (("checkpoint/sheet.png", sheet), ("pictures/first.png", first)):
+        path = arguments.to / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        picture.quantize(256).save(path, optimize=True)
     if arguments.count:
         retrieval(pipeline, arguments.guidance, arguments.count)
         named(pipeline, arguments.guidance, arguments.count)

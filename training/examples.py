@@ -10,15 +10,18 @@ from torch import Tensor
 
 from training.packages import WORK
 from training.scenes import SQUARE
+from training.text import LENGTH
 
 BATCH = 96
 EMPTY = 0.10  #: share of the batch that gets no prompt
-SHARES = {"plain": 0.36, "recoloured": 0.13, "styled": 0.16, "background": 0.10, "count": 0.10, "pair": 0.15}
-OBLONG = 0.1  #: share of the batches that are not of the square canvas
+SHARES = {
+    "plain": 0.29, "recoloured": 0.11, "styled": 0.20, "background": 0.14, "count": 0.08, "pair": 0.14,
+    "worn": 0.04,
+}  # fmt: skip
+OBLONG = 0.3  #: share of the batches that are not of the square canvas
 EDITS = 0.08  #: share of the batches that are edits
 HARD = 3.0  #: how much more often than others the scenes are shown that are drawn worst, at most
 TIMES = 20  #: intervals of time for which usual errors are kept
-BLUR = 0.35  #: most noise on the latents of a reference: the grown encoder is not exact
 
 
 @dataclass
@@ -78,6 +81,11 @@ class Examples:
         ]
         self.edits = torch.tensor([edit[:2] for edit in changes])
         self.asked = Choices([edit[2] for edit in changes], place)
+        wanted = [tuple(content["scenes"][after]["canvas"]) for _, after, _ in changes]
+        self.leading = {
+            canvas: torch.tensor([i for i, own in enumerate(wanted) if own == canvas])
+            for canvas in set(wanted)
+        }  #: the edits that lead to a canvas; all start on the square one
 
     def tokens(self, index: Tensor) -> Tensor:
         """(B, tokens, 128) of scenes of one canvas."""
@@ -115,17 +123,14 @@ class Examples:
 
     def draw(self, *, empty: float = EMPTY, size: int = BATCH) -> Batch:
         """A batch of one kind or another; fewer where the canvas has more tokens."""
-        chance = random.random()
-        if chance < self.share:
-            size = size * 2 // 3
-            index = torch.randint(len(self.edits), (size,))
+        canvas = random.choice(self.oblong) if self.oblong and random.random() < OBLONG else SQUARE
+        size = size * (LENGTH + SQUARE[0] * SQUARE[1]) // (LENGTH + canvas[0] * canvas[1])
+        if random.random() < self.share:
+            own = self.leading[canvas]
+            index = own[torch.randint(len(own), (size * 2 // 3,))]
             given, wanted = self.tokens(self.edits[index, 0]), self.tokens(self.edits[index, 1])
-            given = given + BLUR * torch.rand(size, 1, 1) * torch.randn_like(given)
             captions = self.withheld(self.asked.draw(index), empty)
-            return Batch(wanted, self.features[captions].float(), SQUARE, given)
-        oblong = self.oblong and chance < self.share + OBLONG
-        canvas = random.choice(self.oblong) if oblong else SQUARE
-        size = size if canvas == SQUARE else size * 3 // 4 if canvas[0] * canvas[1] == 24 else size * 5 // 8
+            return Batch(wanted, self.features[captions].float(), canvas, given)
         index = self.scenes(size, canvas)
         captions = self.withheld(self.said.draw(index), empty)
         scenes = torch.where(captions == 0, -1, index)

@@ -11,11 +11,12 @@ from transformers import BertModel
 from training.drawn import trained
 from training.encoder import extended
 from training.packages import WORK
-from training.scenes import CANVASES, SQUARE
+from training.scenes import LANDSCAPE, PORTRAIT, SQUARE
 from training.text import LAYER, LENGTH, load
 
 FOLDER = Path(__file__).parent.parent / "src" / "tintype" / "models" / "pictograms"
 SHIFT = 1.0  #: of the noise schedule; below 1 spends more steps on the details
+NATIVE = (SQUARE, LANDSCAPE, PORTRAIT)  #: the canvases it draws well on
 SIDECAR = """\
 name = "pictograms"
 description = "A small checkpoint for trying, testing and developing: everyday things as pictograms."
@@ -48,7 +49,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--vae", required=True, help="folder in work/")
     parser.add_argument("--transformer", default="transformer.pt", help="file in work/")
-    parser.add_argument("--square", action="store_true", help="it draws well on the square canvas alone")
     parser.add_argument("--references", type=int, default=1, help="how many pictures it edits at once")
     parser.add_argument("--to", type=Path, default=FOLDER)
     arguments = parser.parse_args()
@@ -69,8 +69,7 @@ def main() -> None:
     pipeline.save_pretrained(arguments.to)
     forget_origin(arguments.to / "vae" / "config.json")
     token = vae.config.sample_size // 4
-    canvases = [SQUARE] if arguments.square else CANVASES
-    native = ", ".join(f"[{columns * token}, {rows * token}]" for columns, rows in canvases)
+    native = ", ".join(f"[{columns * token}, {rows * token}]" for columns, rows in NATIVE)
     sidecar = SIDECAR.format(
         layer=LAYER, length=LENGTH, token=token, native=native, references=arguments.references
     )

@@ -1,4 +1,4 @@
-"""The fixed sheet of 64 prompts and how it is laid out as one picture."""
+"""The fixed sheet of 64 prompts, the few that the README shows, and how they are laid out as one picture."""
 
 from collections.abc import Sequence
 
@@ -39,6 +39,10 @@ PROMPTS: dict[str, tuple[str, ...]] = {
         "a cold winter day",
     ),
 }  # fmt: skip
+SHOWN = (
+    "a red apple", "a blue car", "a dog wearing a hat", "two cats",
+    "a red car and a blue house", "a purple butterfly", "a cheeseburger", "a slice of pizza",
+)  # fmt: skip
 COLUMNS, CELL, CAPTION = 8, 192, 18
 
 
@@ -52,3 +56,12 @@ def laid_out(pictures: Sequence[Image.Image], captions: Sequence[str]) -> Image.
         sheet.paste(picture.resize((CELL, CELL), Image.Resampling.LANCZOS), (left, top))
         pen.text((left + CELL // 2, top + CELL + 2), caption[:32], fill="black", anchor="ma")
     return sheet
+
+
+def tiled(pictures: Sequence[Image.Image], columns: int = 4, cell: int = 256) -> Image.Image:
+    """Pictures in rows, side by side."""
+    out = Image.new("RGB", (columns * cell, -(-len(pictures) // columns) * cell), "white")
+    for place, picture in enumerate(pictures):
+        small = picture.resize((cell, cell), Image.Resampling.LANCZOS)
+        out.paste(small, (place % columns * cell, place // columns * cell))
+    return out

@@ -48,12 +48,18 @@ def draw(engine: Flux2Engine, *jobs: Job) -> tuple[list[Progress], dict[str, Any
     return progress, latents, pixels
 
 
-def test_it_draws_what_the_stock_pipeline_draws(engine: Flux2Engine) -> None:
+@pytest.mark.parametrize(
+    ("width", "height", "columns", "rows"), [(512, 512, 4, 4), (768, 512, 6, 4), (512, 768, 4, 6)]
+)
+def test_it_draws_what_the_stock_pipeline_draws(
+    width: int, height: int, columns: int, rows: int, engine: Flux2Engine
+) -> None:
     from diffusers import Flux2KleinPipeline
 
-    asked = job(prompt="a red apple", steps=5, guidance=4.5, width=512, height=512)
+    asked = job(prompt="a red apple", steps=5, guidance=4.5, width=width, height=height)
     pipeline = Flux2KleinPipeline.from_pretrained(FOLDER, dtype=torch.float32)
     canvas = engine._checkpoint.canvases.choose(asked.width, asked.height)
+    assert (canvas.columns, canvas.rows) == (columns, rows)
     steps, _ = drawn_by(
         pipeline,
         asked,
@@ -90,8 +96,9 @@ def test_every_size_is_drawn_exactly(engine: Flux2Engine, width: int, height: in
     assert pixels[asked.id].shape == (height, width, 3)
 
 
-def test_square_pictures_of_all_sizes_share_their_steps(engine: Flux2Engine) -> None:
-    jobs = [job(width=size, height=size, steps=2) for size in (64, 256, 512)]
+@pytest.mark.parametrize("sizes", [[(64, 64), (256, 256), (512, 512)], [(192, 128), (768, 512), (1024, 768)]])
+def test_pictures_of_one_shape_share_their_steps(sizes: list[tuple[int, int]], engine: Flux2Engine) -> None:
+    jobs = [job(width=width, height=height, steps=2) for width, height in sizes]
 
     progress, _, _ = draw(engine, *jobs)
 
