@@ -1,6 +1,6 @@
 """A worker as a process of its own, on a database and a bus between machines.
 
-`python -m lifecycle.worker_process DATABASE_URL BUS_URL FILES LOCKS WEIGHTS`
+`python -m lifecycle.worker_process DATABASE_URL BUS_URL FILES LOCKS WEIGHTS HEARTBEAT`
 """
 
 import asyncio
@@ -21,11 +21,8 @@ from tintype.worker.preparing import Preparing
 from tintype.worker.provenance import Provenance
 from tintype.worker.worker import Worker
 
-SILENCE = 3.0
-HEARTBEAT = 0.3
 
-
-async def main(database_url: str, bus_url: str, files: str, locks: str, weights: str) -> None:
+async def main(database_url: str, bus_url: str, files: str, locks: str, weights: str, heartbeat: str) -> None:
     async with (
         open_database(database_url) as database,
         open_bus(bus_url) as bus,
@@ -44,8 +41,8 @@ async def main(database_url: str, bus_url: str, files: str, locks: str, weights:
             moderating=moderating_of(Settings()),
             provenance=Provenance(),
             locks=Path(locks),
-            heartbeat=HEARTBEAT,
-            silence=SILENCE,
+            heartbeat=float(heartbeat),
+            silence=10 * float(heartbeat),
         )
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, worker.drain)
         await worker.run()
