@@ -9,7 +9,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 
 import numpy as np
 
@@ -20,18 +20,16 @@ from training.captions import (
     background_forms,
     coloured,
     count_forms,
-    edit_forms,
     pair_forms,
     plain_nouns,
     scaled,
     stacked_forms,
     style_forms,
-    vocabulary,
     wordings,
-    worn,
     worn_forms,
 )  # fmt: skip
-from training.concepts import concepts, things
+from training.edits import edits
+from training.looks import Look, World, world
 from training.packages import WORK
 from training.recolour import COLOURS, srgb
 from training.scenes import (
@@ -42,7 +40,6 @@ from training.scenes import (
     TALL,
     WIDE,
     Scene,
-    Source,
     Sprite,
 )  # fmt: skip
 
@@ -77,66 +74,6 @@ STACKED = ((16, 0, 32), (16, 32, 32))
 HATTED = ((8, 16, 48), (16, 0, 32))  #: the head, and what is on it
 SPECTACLED = ((0, 0, 64), (16, 16, 32))  #: the head, and what is before its eyes
 UNSEEN = 7  #: one in so many pairs of wearer and worn is never shown
-
-
-@dataclass(frozen=True)
-class Look:
-    """One picture of a thing, and the nouns that say which: "blue car", "3d car" or just "car"."""
-
-    source: Source
-    index: int
-    concept: int
-    nouns: tuple[str, ...]
-    colour: str = ""
-    style: str = ""
-
-
-@dataclass
-class World:
-    """Everything scenes are made of."""
-
-    chance: random.Random
-    words: list[Words]
-    countable: frozenset[int]  #: concepts that can be counted and put side by side
-    wearers: list[int]
-    hats: list[int]
-    glasses: list[int]
-    plain: list[Look] = field(default_factory=list)
-    recoloured: list[Look] = field(default_factory=list)
-    styled: list[Look] = field(default_factory=list)
-
-    def look(self, *, plain: float = 0.6, recoloured: float = 0.25) -> Look:
-        """A random picture of a thing that can be counted, in these shares, else in another style."""
-        share = self.chance.random()
-        kind = self.plain if share < plain else self.recoloured if share < plain + recoloured else self.styled
-        while True:
-            look = self.chance.choice(kind)
-            if look.concept in self.countable:
-                return look
-
-    @property
-    def looks(self) -> dict[Source, list[Look]]:
-        """All of them by where their pictures lie."""
-        return {"plain": self.plain, "recoloured": self.recoloured, "styled": self.styled}
-
-
-def world() -> tuple[World, list[tuple[str, int]]]:
-    """All looks with their nouns; and the names that are held out."""
-    chosen, chance = concepts(), random.Random(0)
-    words, held = vocabulary(chosen)
-    paints = json.loads((WORK / "recolours.json").read_text())
-    styles = json.loads((WORK / "styles.json").read_text())
-    rules = (things(chosen, rule) for rule in ("wearers", "hats", "glasses"))
-    result = World(chance, words, frozenset(things(chosen)), *rules)
-    for index, own in enumerate(words):
-        result.plain.append(Look("plain", index, index, tuple(plain_nouns(own))))
-    for index, (concept, colour) in enumerate(paints["rows"]):
-        nouns = tuple(f"{colour} {noun}" for noun in plain_nouns(words[concept]))
-        result.recoloured.append(Look("recoloured", index, concept, nouns, colour=colour))
-    for index, (concept, style) in enumerate(styles):
-        nouns = tuple(f"{style} {noun}" for noun in plain_nouns(words[concept]))
-        result.styled.append(Look("styled", index, concept, nouns, style=style))
-    return result, held
 
 
 def alone(look: Look, canvas: tuple[int, int]) -> tuple[Sprite, ...]:
@@ -273,7 +210,8 @@ def dressed(world: World) -> Iterator[Scene]:
     known = {noun for look in world.plain for noun in look.nouns}
     for row, wearer in enumerate(world.wearers):
         head = world.plain[wearer]
-        called = [*head.nouns, *known.intersection(noun.removesuffix(" face") for noun in head.nouns)]
+        short = (noun.removesuffix(" face") for noun in head.nouns)
+        called = [*head.nouns, *(noun for noun in short if noun in known)]
         for column, concept in enumerate(clothes):
             if (row + column) % UNSEEN == 0:
                 continue
@@ -291,109 +229,6 @@ def dressed(world: World) -> Iterator[Scene]:
 def other_colour(look: Look, chance: random.Random) -> str:
     """A colour for a background, neither white nor the thing's own."""
     return chance.choice([colour for colour in COLOURS if colour not in ("white", look.colour)])
-
-
-Edit = tuple[int, int, dict[str, float]]
-"""The scene that is given, the one that is wanted, and how one asks for it."""
-
-
-def edits(world: World, all_scenes: list[Scene]) -> list[Edit]:
-    """Ways from one scene to another: colour, style, canvas, background, number, company, clothes."""
-    versions: dict[int, dict[str, int]] = {}  #: of each concept, the scene with it in a colour or style
-    places: dict[tuple[Source, int], int] = {}  #: the scene that shows one picture alone
-    for place, scene in enumerate(all_scenes):
-        if scene.kind in ("plain", "recoloured", "styled"):
-            (sprite,) = scene.sprites
-            look = world.looks[sprite.source][sprite.index]
-            versions.setdefault(scene.concept, {})[look.colour or look.style] = place
-            places[sprite.source, sprite.index] = place
-    return [
-        *changed_looks(world, versions, 5000),
-        *changed_canvases(world, versions, all_scenes),
-        *changed_surroundings(world, places, all_scenes),
-    ]
-
-
-def changed_looks(world: World, versions: dict[int, dict[str, int]], number: int) -> Iterator[Edit]:
-    """Another colour or style of the same thing."""
-    chance = world.chance
-    several = [concept for concept, own in versions.items() if len(own) > 1]
-    for _ in range(number):
-        concept = chance.choice(several)
-        before, after = chance.sample(sorted(versions[concept]), 2)
-        if not after:
-            before, after = after, before
-        noun = chance.choice(plain_nouns(world.words[concept]))
-        yield versions[concept][before], versions[concept][after], edit_forms(noun, after, chance)
-
-
-def changed_canvases(
-    world: World, versions: dict[int, dict[str, int]], all_scenes: list[Scene]
-) -> Iterator[Edit]:
-    """Another colour or style, on a canvas that is not square."""
-    chance = world.chance
-    for place, scene in enumerate(all_scenes):
-        if scene.kind != "oblong":
-            continue
-        (sprite,) = scene.sprites
-        look = world.looks[sprite.source][sprite.index]
-        wanted = look.colour or look.style
-        if starts := [start for own, start in versions[look.concept].items() if own != wanted]:
-            noun = chance.choice(plain_nouns(world.words[look.concept]))
-            yield chance.choice(starts), place, edit_forms(noun, wanted, chance)
-
-
-def changed_surroundings(
-    world: World, places: dict[tuple[Source, int], int], all_scenes: list[Scene]
-) -> Iterator[Edit]:
-    """The same thing on a background or on none, several times, beside another one, with something on."""
-    chance = world.chance
-    removal = ("remove the background", "white background", "on a white background", "no background")
-    for place, scene in enumerate(all_scenes):
-        first = scene.sprites[0]
-        start = places.get((first.source, first.index))
-        if start is None or scene.kind not in ("background", "count", "pair", "worn"):
-            continue
-        if scene.kind != "worn" and chance.random() < 0.6:
-            continue
-        if scene.kind == "count" and scene.colour != "white":
-            continue  # to ask for it would take two instructions
-        yield start, place, ways_to(scene, world)
-        if scene.kind == "background" and scene.canvas == SQUARE and chance.random() < 0.5:
-            yield place, start, dict.fromkeys(removal, 1.0)
-
-
-def ways_to(scene: Scene, world: World) -> dict[str, float]:
-    """How to ask for a scene when its first thing is given."""
-    chance = world.chance
-    if scene.kind in ("pair", "worn"):
-        second = scene.sprites[1]
-        noun = chance.choice(world.looks[second.source][second.index].nouns)
-    if scene.kind == "pair":
-        noun = article(noun)
-        beside = (f"add {noun}", f"put {noun} beside it", f"{noun} next to it", f"add {noun} next to it")
-        above = (f"put it on {noun}", f"on top of {noun}", f"above {noun}", f"put {noun} under it")
-        stacked = scene.sprites[0].left == second.left
-        return dict.fromkeys(chance.sample(above if stacked else beside, 2), 1.0)
-    if scene.kind == "worn":
-        noun = worn(noun)
-        said = (
-            f"add {noun}",
-            f"give it {noun}",
-            f"put {noun} on it",
-            f"wearing {noun}",
-            f"let it wear {noun}",
-        )
-    elif scene.kind == "background":
-        said = (
-            f"{scene.colour} background", f"on a {scene.colour} background",
-            f"put it on a {scene.colour} background", f"make the background {scene.colour}",
-            f"change the background to {scene.colour}",
-        )  # fmt: skip
-    else:
-        number = "two" if len(scene.sprites) == 2 else "three"
-        said = (f"{number} of them", f"make it {number}", f"{number} of these", f"draw {number}")
-    return dict.fromkeys(chance.sample(said, 2), 1.0) | dict.fromkeys(list(scene.forms)[:1], 0.5)
 
 
 def main() -> None:

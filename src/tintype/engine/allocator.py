@@ -11,15 +11,16 @@ from typing import Any
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 _KEPT = 256 * 2**20
 """Bytes that may lie unused at the end of the heap."""
-_LARGEST = (2**30, 32 * 2**20)
-"""Bytes from which on memory comes from the system after all; older glibc takes no more than the second."""
+_LARGEST, _LARGEST_BEFORE = 2**30, 32 * 2**20
+"""Bytes from which on memory comes from the system after all; before glibc 2.35 the second is the most."""
 
 
 def keep_memory() -> None:
     """From now on, in the whole process. Other C libraries than glibc are left as they are."""
     if mallopt := _of_libc("mallopt"):
         mallopt(_TRIM_THRESHOLD, _KEPT)
-        any(mallopt(_MMAP_THRESHOLD, size) for size in _LARGEST)
+        if not mallopt(_MMAP_THRESHOLD, _LARGEST):
+            mallopt(_MMAP_THRESHOLD, _LARGEST_BEFORE)
         mallopt(_ARENA_MAX, 1)  # those that threads have of their own end at 64 MiB
 
 

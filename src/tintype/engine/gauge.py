@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 import psutil
 
-from tintype.engine.allocator import give_back
 from tintype.engine.engine import Engine
 from tintype.engine.protocol import Event, Memory
 
@@ -27,15 +26,11 @@ class Gauge:
         """Looks if it is time, and says so if the host has grown."""
         if time.monotonic() < self._due:
             return
-        if self._has_grown(self._look()):
-            give_back()  # what is kept unused is no growth
-            if self._has_grown(held := self._look()):
-                self._most = held
-                self._post(held)
+        held = self._look()
+        if held.main > self._most.main or held.device > self._most.device:
+            self._most = held
+            self._post(held)
         self._due = time.monotonic() + EVERY
-
-    def _has_grown(self, held: Memory) -> bool:
-        return held.main > self._most.main or held.device > self._most.device
 
     def _look(self) -> Memory:
         return Memory(main=self._process.memory_info().rss, device=self._engine.device_memory())

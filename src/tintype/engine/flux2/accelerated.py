@@ -5,6 +5,7 @@ out if it fails, which is logged. What is asked for and fails is an error.
 """
 
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import torch
@@ -24,6 +25,8 @@ _FLOAT8_CAPABILITY = (8, 9)
 _TRIED_SHAPES = ((1, 8, 8), (2, 8, 8), (3, 8, 12))
 """Rows, and token grids: after these, compiled code meets no kind of shape that it has not met. One row is
 a kind of its own."""
+FUSED = {"to_qkv": ("to_q", "to_k", "to_v"), "to_added_qkv": ("add_q_proj", "add_k_proj", "add_v_proj")}
+"""Layers of an attention with fused projections, and the layers that they stand for."""
 OF_THE_BASE = frozenset({"compile", "graphs"})
 """Uses that a LoRA on the transformer has no part in: it is drawn plainly."""
 _GRAPHS_KEPT = 64
@@ -89,7 +92,7 @@ class Accelerated:
             raise ValueError("the layers are laid out for the CPU already")
         self._transformer.fuse_qkv_projections()
         for block in self._transformer.transformer_blocks:
-            for name in ("to_q", "to_k", "to_v", "add_q_proj", "add_k_proj", "add_v_proj"):
+            for name in chain.from_iterable(FUSED.values()):
                 delattr(block.attn, name)
         self._try()
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tintype.domain.errors import BadCheckpoint
+from tintype.engine.flux2.accelerated import FUSED
 
 _PREFIX = "transformer."
 _CONFIG = "lora_adapter_metadata"
@@ -38,8 +39,6 @@ class Change:
         return self.down.nbytes + self.up.nbytes
 
 
-_FUSED = {"to_qkv": ("to_q", "to_k", "to_v"), "to_added_qkv": ("add_q_proj", "add_k_proj", "add_v_proj")}
-"""Layers of an attention with fused projections, and the layers of other transformers they stand for."""
 Lora = Mapping[str, Change]
 """Module names of the transformer, and what becomes of them."""
 
@@ -73,14 +72,20 @@ class WithLora:
         """Raises `ValueError` if the LoRA was made for another transformer."""
         self._transformer = transformer
         self._compiled = [module for module in transformer.modules() if module._compiled_call_impl]
+        modules = dict(transformer.named_modules())
         adapted: dict[str, Adapted] = {}
         for name, change in lora.items():
-            layer_name, part, parts = _place(name, transformer)
-            layer = _layer(layer_name, transformer)
+            layer_name, part, parts = _place(name, modules)
+            if layer_name not in modules:
+                raise ValueError(f"it changes {name}, which this transformer does not have")
+            layer = modules[layer_name]
             _check_fit(name, layer, change, parts)
             made = adapted.setdefault(layer_name, Adapted(layer, strength))
             made.add(change, part * len(change.up))
-        self._changes = [(*_hanging(name, transformer), made) for name, made in adapted.items()]
+        self._changes = []
+        for name, made in adapted.items():
+            parent, _, child = name.rpartition(".")
+            self._changes.append((modules[parent]._modules, child, made))
 
     def __call__(self, **inputs: Any) -> Any:
         with self._changed():
@@ -129,27 +134,13 @@ class Adapted(nn.Module):
         return outputs
 
 
-def _place(name: str, transformer: Any) -> tuple[str, int, int]:
+def _place(name: str, modules: Mapping[str, Any]) -> tuple[str, int, int]:
     """The layer that has what the name says, which part of its outputs that is, and of how many."""
     parent, _, child = name.rpartition(".")
-    modules = dict(transformer.named_modules())
-    for fused, projections in _FUSED.items():
+    for fused, projections in FUSED.items():
         if child in projections and name not in modules and f"{parent}.{fused}" in modules:
             return f"{parent}.{fused}", projections.index(child), len(projections)
     return name, 0, 1
-
-
-def _layer(name: str, transformer: Any) -> Any:
-    try:
-        return transformer.get_submodule(name)
-    except AttributeError:
-        raise ValueError(f"it changes {name}, which this transformer does not have") from None
-
-
-def _hanging(name: str, transformer: Any) -> tuple[dict[str, Any], str]:
-    """Where the layer hangs, and its name there."""
-    parent, _, child = name.rpartition(".")
-    return transformer.get_submodule(parent)._modules, child
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
