@@ -16,8 +16,7 @@ recent = pytest.mark.skipif(
 BEGINNING = """
 import ctypes, resource, threading, torch
 from pathlib import Path
-from tintype.engine.allocator import keep_memory
-from tintype.engine.flux2.memory import free_memory
+from tintype.engine.allocator import give_back, keep_memory
 
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -75,7 +74,7 @@ tensors = [torch.ones(2**20) for _ in range(50)]
 print(resident() - before)
 del tensors
 print(resident() - before)
-free_memory(torch.device("cpu"))
+give_back()
 print(resident() - before)
 """)
 

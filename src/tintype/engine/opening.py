@@ -1,7 +1,5 @@
 """Sources in, engines out: which kind of engine draws what. Imports what that kind needs, and only then."""
 
-import gc
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,10 +99,7 @@ class Opener:
         return engine.checkpoint.bytes
 
     def unload(self) -> None:
-        gc.collect()
         give_back()
-        if torch := sys.modules.get("torch"):
-            torch.cuda.empty_cache()  # does nothing where there is none
 
 
 def _size_of(lora: Path) -> int:

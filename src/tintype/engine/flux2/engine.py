@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import torch
 
+from tintype.engine.allocator import give_back
 from tintype.engine.engine import (
     NO_NUMBERS,
     NO_REFERENCES,
@@ -31,7 +32,6 @@ from tintype.engine.flux2.memory import (
     UNBOUNDED,
     TooLarge,
     TooLargeEver,
-    free_memory,
     reserved_memory,
 )
 from tintype.engine.flux2.pictures import Pictures
@@ -187,7 +187,7 @@ class Flux2Engine:
         self._checkpoint.text.forget()
         self._checkpoint.references.forget()
         self._steps.forget()
-        free_memory(self._checkpoint.device)
+        give_back()
 
     def device_memory(self) -> int:
         return reserved_memory(self._checkpoint.device)
@@ -217,7 +217,7 @@ class Flux2Engine:
 
     def _make_room(self) -> None:
         self.make_room()
-        free_memory(self._checkpoint.device)
+        give_back()
 
     def _take_part(self, waiting: Waiting) -> None:
         job = waiting.job

@@ -1,6 +1,5 @@
 """Memory: how much of it jobs may use, how it is told when it does not suffice, and what is tried then."""
 
-import gc
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -35,14 +34,6 @@ class TooLargeEver(BadJob):
             f"The job needs about {needs} MiB of memory, but jobs here may use {most} MiB: "
             "a smaller picture needs less, and so do fewer reference pictures"
         )
-
-
-def free_memory(device: torch.device) -> None:
-    """Give back what the allocator holds in reserve, so that pieces of another size find room."""
-    gc.collect()
-    give_back()
-    if device.type == "cuda":
-        torch.cuda.empty_cache()
 
 
 def reserved_memory(device: torch.device) -> int:

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
 
+from tintype.engine.allocator import give_back
 from tintype.engine.engine import is_device_lost, is_out_of_memory
 from tintype.engine.flux2.batch import Batch, Positions, Stepped
 from tintype.engine.flux2.checkpoint import Checkpoint
 from tintype.engine.flux2.layout import Layout, image_positions, text_positions
-from tintype.engine.flux2.memory import TooLarge, free_memory, in_halves
+from tintype.engine.flux2.memory import TooLarge, in_halves
 from tintype.engine.flux2.runs import Run
 from tintype.engine.log import log
 
@@ -87,7 +88,7 @@ class Steps:
         """From now on, no step has more than half of the tokens that did not fit into memory."""
         if batch := self._batches.pop(runs[0].layout, None):
             batch.release()
-        free_memory(self._checkpoint.device)
+        give_back()
         if len(runs) > 1:
             rows = sum(2 if run.guided else 1 for run in runs)
             tried = rows * self.tokens(runs[0].layout)
