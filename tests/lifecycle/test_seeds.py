@@ -11,7 +11,7 @@ from serving import ServedTask, Server, start_server
 
 pytestmark = pytest.mark.timeout(240)
 
-ASKED = {"prompt": "a red kite", "width": 512, "height": 512, "steps": 50, "seed": 4711}
+ASKED = {"prompt": "a red kite", "width": 768, "height": 768, "steps": 50, "seed": 4711}
 
 
 def interrupted(server: Server) -> ServedTask:

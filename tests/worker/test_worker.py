@@ -13,7 +13,8 @@ from tintype.domain.events import TaskEvent
 from tintype.domain.lifecycle import STAGES, Status
 from tintype.domain.priority import Priority
 from tintype.domain.task import Task
-from worker.workshop import Hosts, Workshop
+from tintype.engine.protocol import Progress
+from worker.workshop import Hosts, Workshop, until
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
 
@@ -92,6 +93,19 @@ async def test_progress_is_written_at_most_once_a_second_but_told_at_every_step(
     assert told == [str(step) for step in range(1, 51)]
     seconds = (ended.moments.end - ended.moments.start) / 1e6
     assert writes_of_progress(ended) <= 1 + seconds
+
+
+async def test_steps_are_told_while_it_draws_however_fast_they_follow_each_other(
+    workshop: Workshop, slow: str
+) -> None:
+    task = await workshop.run(steps=50, width=512, height=512)
+    hosts = Hosts(slow)
+
+    async with workshop.events(task) as events, workshop.working(hosts):
+        await until(lambda: any(event.type == Status.OUTPUT for event in events))
+        steps = [said.step for said in hosts.said if isinstance(said, Progress)]
+        assert max(steps) < 50
+        await workshop.ends(task)
 
 
 def writes_of_progress(ended: Task) -> int:

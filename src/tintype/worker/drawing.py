@@ -84,6 +84,7 @@ class Drawing:
         self._edits = False
         self._noted = 0
         self._moves: list[Move] = []
+        self._due = 0.0
         self._untold: list[Progress] = []
 
     @property
@@ -137,10 +138,10 @@ class Drawing:
             return None
         moment = now()
         if isinstance(prepared, Refusal):
-            self._moves.append((Status.PREPROCESS_END, moment))
+            self._move((Status.PREPROCESS_END, moment))
             self._heard.put_nowait(prepared)
             return None
-        self._moves += [(Status.PREPROCESS_END, moment), (Status.ASSIGN, moment)]
+        self._move((Status.PREPROCESS_END, moment), (Status.ASSIGN, moment))
         self._edits = bool(prepared.images)
         screen = self._moderating.screen(prepared.inputs, self._policy)
         return pictures.job_of(
@@ -173,7 +174,7 @@ class Drawing:
         while True:
             match heard := await self._next():
                 case Started():
-                    self._moves.append((Status.START, now()))
+                    self._move((Status.START, now()))
                 case Progress():
                     self._note()
                     self._untold.append(heard)
@@ -187,17 +188,23 @@ class Drawing:
         if not self._moves and not self._untold:
             return await self._heard.get()
         try:
-            async with asyncio.timeout(GATHER if self._moves else 0):
+            async with asyncio.timeout_at(self._due if self._moves else 0):
                 return await self._heard.get()
         except TimeoutError:
             return None
+
+    def _move(self, *moves: Move) -> None:
+        """To be stored and told GATHER after the first of them, however fast more is heard."""
+        if not self._moves:
+            self._due = asyncio.get_running_loop().time() + GATHER
+        self._moves += moves
 
     def _note(self) -> None:
         """Moves the task to task_output, or again to it, if it is time."""
         moment = now()
         if moment - self._noted >= NOTE_EVERY:
             self._noted = moment
-            self._moves.append((Status.OUTPUT, moment))
+            self._move((Status.OUTPUT, moment))
 
     async def _tell(self, stages: Sequence[Task]) -> None:
         """Tells what has been stored, and the steps with it."""
