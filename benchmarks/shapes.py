@@ -156,7 +156,8 @@ class Ours:
         self._model = model
         wishes = read_acceleration(acceleration)
         transformer = model.transformer()
-        fast = Accelerated(transformer, wishes, device=model.device, dtype=model.dtype)
+        threads = torch.get_num_threads()
+        fast = Accelerated(transformer, wishes, device=model.device, dtype=model.dtype, threads=threads)
         self.forward: Callable[..., tuple[Tensor]] = fast.forward
         self.uses = ", ".join(fast.uses) or "plain"
         canvases = Canvases(token=TOKEN)
@@ -172,6 +173,7 @@ class Ours:
             shift=Shift.from_config({**FlowMatchEulerDiscreteScheduler(**SCHEDULER).config}),
             canvases=canvases,
             needs=needs_of(transformer, model.vae, model.text.empty, token=TOKEN),
+            threads=threads,
             classifier_free=model.shape.guided,
             embedded_guidance=False,
             bytes=bytes_of(transformer, model.vae, device=model.device),

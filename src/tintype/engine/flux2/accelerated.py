@@ -12,12 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from tintype.engine.acceleration import Acceleration, Use
+from tintype.engine.flux2.blocks import lighten_blocks
 from tintype.engine.flux2.canvas import Canvas
 from tintype.engine.flux2.cuda_graphs import CudaGraphs
+from tintype.engine.flux2.divided import divide_rows
 from tintype.engine.flux2.entrances import take_float32
 from tintype.engine.flux2.float8 import use_float8
 from tintype.engine.flux2.layout import Layout, image_positions, text_positions
 from tintype.engine.flux2.positions import remember_positions
+from tintype.engine.flux2.quantising import is_quantised
 from tintype.engine.flux2.recordings import MOST_WORK, Recordings
 from tintype.engine.log import log
 
@@ -37,9 +40,16 @@ class Accelerated:
     """What computes velocities, and what it uses beyond what is plain."""
 
     def __init__(
-        self, transformer: Any, wishes: Acceleration, *, device: torch.device, dtype: torch.dtype
+        self,
+        transformer: Any,
+        wishes: Acceleration,
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+        threads: int = 1,
     ) -> None:
-        """Changes the transformer in place. Raises `ValueError` with what cannot be had, and why."""
+        """Changes the transformer in place, for so many threads of a CPU. Raises `ValueError` with what
+        cannot be had, and why."""
         self._transformer = transformer
         self._wishes = wishes
         self._device, self._dtype = device, dtype
@@ -54,6 +64,10 @@ class Accelerated:
             self._demand("fused", Use.ON, self._fuse)
         if wishes.fp8 is Use.ON:
             self._demand("fp8", Use.ON, self._use_float8)
+        if device.type == "cpu" and wishes.compile is not Use.ON and not is_quantised(transformer):
+            if dtype == torch.float32 and not self.uses:
+                lighten_blocks(transformer)
+            divide_rows(transformer, threads=threads)
         self._use("compile", wishes.compile, self._compile, self._do_not_compile)
         self._use("graphs", wishes.graphs, lambda: self._record(tokens), lambda: None)
 

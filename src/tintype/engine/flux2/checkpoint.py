@@ -58,6 +58,8 @@ class Checkpoint:
     canvases: Canvases
     needs: Needs
     """What its jobs take of the device's memory."""
+    threads: int
+    """Of the CPU, that its work may take."""
     classifier_free: bool
     """Guidance is a second forward against the empty prompt."""
     embedded_guidance: bool
@@ -120,7 +122,10 @@ def open_checkpoint(
         if prompts.empty.shape[-1] != transformer.config.joint_attention_dim:
             raise ValueError("its embeddings do not fit the transformer")
     with naming(weights, "acceleration"):
-        accelerated = Accelerated(transformer, acceleration, device=placed.device, dtype=placed.dtype)
+        threads = torch.get_num_threads()
+        accelerated = Accelerated(
+            transformer, acceleration, device=placed.device, dtype=placed.dtype, threads=threads
+        )
     return Checkpoint(
         name=manifest.name,
         device=placed.device,
@@ -133,6 +138,7 @@ def open_checkpoint(
         shift=shift,
         canvases=canvases,
         needs=needs_of(transformer, vae, prompts.empty, token=canvases.token),
+        threads=threads,
         classifier_free=not (transformer.config.guidance_embeds or manifest.distilled),
         embedded_guidance=bool(transformer.config.guidance_embeds),
         bytes=bytes_of(transformer, vae, encoder, device=placed.device),

@@ -77,7 +77,7 @@ class Flux2Engine:
         self._shut_out: dict[str, Exception] = {}
         self._finished: deque[str] = deque()
         self._has_finished = threading.Event()
-        self._beside = Beside(checkpoint.device)
+        self._beside = Beside(checkpoint.device, threads=checkpoint.threads)
         self._schedule = Schedule()
         self._steps = Steps(checkpoint, max_rows=max_rows, max_tokens=max_tokens, make_room=self._make_room)
         self._pictures = Pictures(
