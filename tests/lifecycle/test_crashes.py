@@ -94,6 +94,7 @@ def test_every_task_ends_once_though_the_engine_is_killed_at_any_moment(tmp_path
                 (host,) = until(server.engine_hosts, within=20, what="an engine host")
                 some_moment()
                 os.kill(host, signal.SIGKILL)
+                until(lambda host=host: not alive(host), within=10, what="the engine host to be gone")
             (host,) = until(server.engine_hosts, within=20, what="another engine host")
         until(lambda: not Books(data).unfinished(), within=20, what="every task to end")
 
