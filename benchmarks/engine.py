@@ -4,8 +4,8 @@
 
 Sixteen clients send a mixed load (sizes, steps, prompts) at random moments, as Poisson processes do. The
 rates are told as multiples of the stock pipeline's capacity, which is measured first: just below it,
-where it still keeps up, and far above it, where all that counts is how fast the line gets shorter. Three
-sides get the same trace:
+where it still keeps up, above it, where ours still does, and far above both, where all that counts is how
+fast the line gets shorter. Three sides get the same trace:
 
 - ours: a real engine host with everything a worker has from it, encoded pictures included, which
   holds as many jobs at once as it wants;
@@ -254,7 +254,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=40, help="requests of a trace")
     parser.add_argument("--rounds", type=int, default=2, help="traces, each given to every side")
     parser.add_argument(
-        "--loads", type=float, nargs="+", default=[0.9, 6.0], help="rates, in multiples of stock's capacity"
+        "--loads", type=float, nargs="+", default=[0.9, 2.0, 6.0], help="rates, in multiples of stock's capacity"
     )
     parser.add_argument("--together", type=int, default=8, help="largest call of the batching stock pipeline")
     parser.add_argument("--threads", type=int, default=0)
