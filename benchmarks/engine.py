@@ -254,7 +254,11 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=40, help="requests of a trace")
     parser.add_argument("--rounds", type=int, default=2, help="traces, each given to every side")
     parser.add_argument(
-        "--loads", type=float, nargs="+", default=[0.9, 2.0, 6.0], help="rates, in multiples of stock's capacity"
+        "--loads",
+        type=float,
+        nargs="+",
+        default=[0.9, 2.0, 6.0],
+        help="rates, in multiples of stock's capacity",
     )
     parser.add_argument("--together", type=int, default=8, help="largest call of the batching stock pipeline")
     parser.add_argument("--threads", type=int, default=0)

@@ -89,6 +89,16 @@ def test_threads_share_the_products_of_a_large_pass() -> None:
     assert all(threads == 1 for _, threads, _ in rows.passes[:-1])
 
 
+@torch.inference_mode()
+def test_a_model_that_is_never_divided_has_all_threads_whatever_another_left() -> None:
+    rows = Rows()
+    torch.set_num_threads(1)
+
+    divided(rows, most=0)(**inputs(1))
+
+    assert rows.passes == [(1, ALL, True)]
+
+
 @pytest.mark.parametrize("refused", [0, 6])
 @torch.inference_mode()
 def test_a_part_that_fails_fails_the_pass_when_no_other_part_runs_any_more(refused: int) -> None:

@@ -15,6 +15,7 @@ from tintype.engine.acceleration import Acceleration, Use
 from tintype.engine.flux2.blocks import lighten_blocks
 from tintype.engine.flux2.canvas import Canvas
 from tintype.engine.flux2.cuda_graphs import CudaGraphs
+from tintype.engine.flux2.divided import MOST_WORK as MOST_DIVIDED
 from tintype.engine.flux2.divided import divide_rows
 from tintype.engine.flux2.entrances import take_float32
 from tintype.engine.flux2.float8 import use_float8
@@ -64,10 +65,11 @@ class Accelerated:
             self._demand("fused", Use.ON, self._fuse)
         if wishes.fp8 is Use.ON:
             self._demand("fp8", Use.ON, self._use_float8)
-        if device.type == "cpu" and wishes.compile is not Use.ON and not is_quantised(transformer):
-            if dtype == torch.float32 and not self.uses:
+        if device.type == "cpu":
+            plain = wishes.compile is not Use.ON and not is_quantised(transformer)
+            if plain and dtype == torch.float32 and not self.uses:
                 lighten_blocks(transformer)
-            divide_rows(transformer, threads=threads)
+            divide_rows(transformer, threads=threads, most=MOST_DIVIDED if plain else 0)
         self._use("compile", wishes.compile, self._compile, self._do_not_compile)
         self._use("graphs", wishes.graphs, lambda: self._record(tokens), lambda: None)
 
