@@ -3,9 +3,10 @@
 Commands come as frames on stdin, events go as frames to stdout, logs to stderr. Moves messages between
 the pipe and an engine; knows no database, no task and no secret.
 
-A reader of commands has its own thread; so has stepping (the main thread, the only one that schedules
-and denoises); beside the steps reference pictures are prepared, pictures finished and previews made, on
-a thread each; and events have a writer, so that a slow reader on the other side never delays a step.
+A reader of commands has its own thread; so has stepping (the main thread, the only one that schedules; on
+a CPU others help it denoise); beside the steps reference pictures are prepared, pictures finished and
+previews made, on a thread each; and events have a writer, so that a slow reader on the other side never
+delays a step.
 
 It leaves when told to stop, and at once when stdin ends, since then its worker is gone. SIGINT and
 SIGTERM are ignored: what they mean is the worker's to decide.
