@@ -31,12 +31,17 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
             r"(.* tasks .* callbacks  server .* MiB.*\n)+.* followed to the end.*\n15 callbacks of 15\n",
         ),
         (
+            "engine.py --jobs 2 --rounds 1 --loads 2",
+            r"(?s)capacity: .*one long job at a time.*\| pictures per second, 1/s \| [\d.]+ \| [\d.]+ \| "
+            r"[\d.]+× \|.*2x that capacity.*\| p95 short, s \|.*jobs watched.*a kill among 8 jobs takes",
+        ),
+        (
             "gpu.py --models tiny --device cpu --sizes 64 --batches 1 2 --rounds 1 --steps 2 --eager-only "
             "--accelerations off fused=on graphs=on",
             r"(?s)left out: graphs=on cannot.*a step of 64².*\| `fused=on` \|.*\| pictures at.*2 jobs at",
         ),
     ],
-    ids=["overhead", "polling", "sockets", "endurance", "gpu"],
+    ids=["overhead", "polling", "sockets", "endurance", "engine", "gpu"],
 )
 def test_a_benchmark_prints_its_figures(program: str, says: str) -> None:
     script, *options = program.split()
