@@ -1,6 +1,6 @@
 """Forward passes on CPUs, divided by rows among threads that compute alone.
 
-Threads that share a product wait for each other after every one of thousands in a pass. In a small model
+Threads that share every product wait for each other some 300 times in a pass. In a small model
 that takes longer than what they share, or has them spin, which takes the cores from everything else. Rows
 do not meet in a transformer, so each thread takes some of them instead, through the whole pass.
 """
