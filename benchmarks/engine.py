@@ -124,10 +124,12 @@ class Comparison:
     """A host and a stock pipeline over the same checkpoint, on the same machine."""
 
     def __init__(self, host: HostProcess, options: argparse.Namespace) -> None:
+        import torch
+
         from stock import Stock
 
         self._host, self._options = host, options
-        self._stock = Stock(options.weights, options.threads)
+        self._stock = Stock(options.weights, options.threads, getattr(torch, options.dtype))
         self.sides: dict[str, Callable[[Sequence[Request], Measured], Awaitable[None]]] = {
             OURS: lambda requests, into: ours(host, requests, into),
             QUEUE: lambda requests, into: self._in_calls(requests, into, together=1),
@@ -180,7 +182,11 @@ class Comparison:
 
 async def compare(options: argparse.Namespace) -> dict[str, Any]:
     async with start_host(
-        weights=options.weights, device="cpu", threads=options.threads, on_log=lambda _: None
+        weights=options.weights,
+        device="cpu",
+        dtype=options.dtype,
+        threads=options.threads,
+        on_log=lambda _: None,
     ) as host:
         comparison = Comparison(host, options)
         await comparison.warm_up()
@@ -205,6 +211,7 @@ async def compare(options: argparse.Namespace) -> dict[str, Any]:
 def conditions(options: argparse.Namespace, host: HostProcess) -> dict[str, Any]:
     return {
         "weights": Path(options.weights).name,
+        "dtype": options.dtype,
         "versions": host.ready.versions,
         "places": host.ready.places,
         "cores": os.cpu_count(),
@@ -262,6 +269,7 @@ def main() -> None:
     )
     parser.add_argument("--together", type=int, default=8, help="largest call of the batching stock pipeline")
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"], help="of both")
     parser.add_argument("--guidance", type=float, default=4.5)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     options = parser.parse_args()

@@ -21,14 +21,14 @@ Finished = list[tuple[Request, float]]
 class Stock:
     """`Flux2KleinPipeline` over a checkpoint, on the CPU, its pictures saved as PNG by Pillow."""
 
-    def __init__(self, weights: str, threads: int) -> None:
+    def __init__(self, weights: str, threads: int, dtype: torch.dtype = torch.float32) -> None:
         if threads:
             torch.set_num_threads(threads)
         checkpoint = open_checkpoint(weights, Placed(device=torch.device("cpu"), dtype=torch.float32))
         self._canvases = checkpoint.canvases
         self._layers = checkpoint.text._layers
         self._length = checkpoint.text.empty.shape[0]
-        self._pipeline: Any = Flux2KleinPipeline.from_pretrained(weights, dtype=torch.float32)
+        self._pipeline: Any = Flux2KleinPipeline.from_pretrained(weights, dtype=dtype)
         self._pipeline.set_progress_bar_config(disable=True)
 
     def draw(self, jobs: Sequence[Job]) -> list[bytes]:

@@ -69,6 +69,23 @@ def test_velocities_are_the_same_but_for_rounding(
 
 
 @torch.inference_mode()
+def test_in_bfloat16_they_are_no_further_from_float32_than_the_usual_blocks(usual: Any) -> None:
+    half = copy.deepcopy(usual).to(torch.bfloat16)
+    light_half = copy.deepcopy(half)
+    lighten_blocks(light_half)
+    inputs = passed(3, Canvas(4, 4), 7)
+    halves = {
+        name: value.to(torch.bfloat16) if isinstance(value, Tensor) and "ids" not in name else value
+        for name, value in inputs.items()
+    }
+
+    exact = usual(**inputs)[0]
+
+    usual_error, light_error = ((model(**halves)[0] - exact).norm() for model in (half, light_half))
+    assert light_error < 1.2 * usual_error < 0.1 * exact.norm()
+
+
+@torch.inference_mode()
 def test_what_is_given_is_not_changed(light: Any) -> None:
     inputs = passed(2, Canvas(4, 4), 7)
     before = copy.deepcopy(inputs)

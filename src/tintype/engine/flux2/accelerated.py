@@ -67,7 +67,7 @@ class Accelerated:
             self._demand("fp8", Use.ON, self._use_float8)
         if device.type == "cpu":
             plain = wishes.compile is not Use.ON and not is_quantised(transformer)
-            if plain and dtype == torch.float32 and not self.uses:
+            if plain and not self.uses:
                 lighten_blocks(transformer)
             divide_rows(transformer, threads=threads, most=MOST_DIVIDED if plain else 0)
         self._use("compile", wishes.compile, self._compile, self._do_not_compile)

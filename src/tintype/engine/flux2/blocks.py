@@ -16,7 +16,7 @@ Rotary = tuple[Tensor, Tensor]
 
 
 class SingleBlock(nn.Module):
-    """As diffusers' `Flux2SingleTransformerBlock` in float32, but for rounding; for inference alone."""
+    """As diffusers' `Flux2SingleTransformerBlock`, but for rounding; for inference alone."""
 
     def __init__(self, block: Any) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class SingleBlock(nn.Module):
 
 
 class DoubleBlock(nn.Module):
-    """As diffusers' `Flux2TransformerBlock` in float32, but for rounding; for inference alone."""
+    """As diffusers' `Flux2TransformerBlock`, but for rounding; for inference alone."""
 
     def __init__(self, block: Any) -> None:
         super().__init__()
@@ -95,15 +95,15 @@ class _Norm:
         (self._eps,) = {norm.eps for norm in norms}
 
     def __call__(self, queries_keys: Tensor) -> Tensor:
-        """(B, tokens, 2, heads, dimensions) → the same shape."""
-        squares = torch.linalg.vector_norm(queries_keys, dim=-1, keepdim=True).square_()
+        """(B, tokens, 2, heads, dimensions) → the same shape, in float32."""
+        squares = torch.linalg.vector_norm(queries_keys, dim=-1, keepdim=True, dtype=torch.float32).square_()
         inverse = squares.div_(queries_keys.shape[-1]).add_(self._eps).rsqrt_()
-        normed: Tensor = (queries_keys * inverse).mul_(self._weights)
+        normed: Tensor = (queries_keys.float() * inverse).mul_(self._weights)
         return normed
 
 
 def lighten_blocks(transformer: Any) -> None:
-    """Replace the blocks of a float32 transformer on a CPU; their layers keep their names."""
+    """Replace the blocks of a transformer on a CPU; their layers keep their names."""
     for blocks, light in (
         (transformer.transformer_blocks, DoubleBlock),
         (transformer.single_transformer_blocks, SingleBlock),
@@ -143,13 +143,13 @@ def _projected(inputs: Tensor, *layers: Any, heads: int) -> Tensor:
 def _attend(queries_keys: Tensor, values: Tensor, rotary: Rotary) -> Tensor:
     """(B, tokens, 2, heads, dimensions) and (B, tokens, heads, dimensions) → (B, tokens, width).
 
-    Queries and keys are turned by their positions, in place: neighbouring dimensions are a complex number
-    (https://arxiv.org/abs/2104.09864).
+    Queries and keys, in float32, are turned by their positions, in place: neighbouring dimensions are a
+    complex number (https://arxiv.org/abs/2104.09864).
     """
     cosines, sines = (part[:, None, None, ::2] for part in rotary)
     pairs = queries_keys.view(*queries_keys.shape[:-1], -1, 2)
     torch.view_as_complex(pairs).mul_(torch.complex(cosines, sines))
-    queries, keys = queries_keys.unbind(2)
+    queries, keys = queries_keys.to(values.dtype).unbind(2)
     attended = functional.scaled_dot_product_attention(
         queries.transpose(1, 2), keys.transpose(1, 2), values.transpose(1, 2)
     )
