@@ -15,7 +15,6 @@ from tintype.engine.acceleration import Acceleration, Use
 from tintype.engine.flux2.blocks import lighten_blocks
 from tintype.engine.flux2.canvas import Canvas
 from tintype.engine.flux2.cuda_graphs import CudaGraphs
-from tintype.engine.flux2.divided import MOST_WORK as MOST_DIVIDED
 from tintype.engine.flux2.divided import divide_rows
 from tintype.engine.flux2.entrances import take_float32
 from tintype.engine.flux2.float8 import use_float8
@@ -66,10 +65,10 @@ class Accelerated:
         if wishes.fp8 is Use.ON:
             self._demand("fp8", Use.ON, self._use_float8)
         if device.type == "cpu":
-            plain = wishes.compile is not Use.ON and not is_quantised(transformer)
-            if plain and not self.uses:
+            whole = wishes.compile is Use.ON or is_quantised(transformer)
+            if not (whole or self.uses):
                 lighten_blocks(transformer)
-            divide_rows(transformer, threads=threads, most=MOST_DIVIDED if plain else 0)
+            divide_rows(transformer, threads=threads, whole=whole)
         self._use("compile", wishes.compile, self._compile, self._do_not_compile)
         self._use("graphs", wishes.graphs, lambda: self._record(tokens), lambda: None)
 

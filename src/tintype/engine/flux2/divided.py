@@ -68,10 +68,10 @@ class Divided:
             return velocity
 
 
-def divide_rows(transformer: Any, *, threads: int, most: float = MOST_WORK) -> None:
-    """Have the transformer's passes divided among that many threads; none with `most=0`, but then each pass
-    has all of them, whatever other models left. For inference alone."""
-    transformer.forward = Divided(transformer, threads=threads, most=most)
+def divide_rows(transformer: Any, *, threads: int, whole: bool) -> None:
+    """Have the transformer's passes divided among that many threads. Those that stay `whole` have all of
+    them, whatever other models left. For inference alone."""
+    transformer.forward = Divided(transformer, threads=threads, most=0 if whole else MOST_WORK)
 
 
 def _divided(inputs: Mapping[str, Any], parts: int) -> Iterator[Mapping[str, Any]]:
