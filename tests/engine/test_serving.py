@@ -215,7 +215,7 @@ def make_scarce(engine: Flux2Engine, what: str, times: int) -> Scarce:
         return scarce
     if what == "step":
         transformer = checkpoint.transformer
-        scarce = transformer.forward = Scarce(transformer.forward, times)
+        scarce = transformer._compiled_call_impl = Scarce(transformer._compiled_call_impl, times)
         return scarce
     owner, name = {
         "decode": (checkpoint.decoder._vae, "decode"),

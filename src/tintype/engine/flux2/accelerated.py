@@ -15,19 +15,23 @@ from tintype.engine.acceleration import Acceleration, Use
 from tintype.engine.flux2.blocks import lighten_blocks
 from tintype.engine.flux2.canvas import Canvas
 from tintype.engine.flux2.cuda_graphs import CudaGraphs
-from tintype.engine.flux2.divided import divide_rows
+from tintype.engine.flux2.divided import MOST_WORK as MOST_DIVIDED
+from tintype.engine.flux2.divided import Divided
 from tintype.engine.flux2.entrances import take_float32
 from tintype.engine.flux2.float8 import use_float8
 from tintype.engine.flux2.layout import Layout, image_positions, text_positions
 from tintype.engine.flux2.positions import remember_positions
 from tintype.engine.flux2.quantising import is_quantised
 from tintype.engine.flux2.recordings import MOST_WORK, Recordings
+from tintype.engine.flux2.traced import Traced
 from tintype.engine.log import log
 
 _FLOAT8_CAPABILITY = (8, 9)
 _TRIED_SHAPES = ((1, 8, 8), (2, 8, 8), (3, 8, 12))
 """Rows, and token grids: after these, compiled code meets no kind of shape that it has not met. One row is
 a kind of its own."""
+_TRACED_SHAPES = ((3, 2, 4), (1, 4, 4))
+"""Rows, and token grids: what is traced, and what it must hold for, too."""
 FUSED = {"to_qkv": ("to_q", "to_k", "to_v"), "to_added_qkv": ("add_q_proj", "add_k_proj", "add_v_proj")}
 """Layers of an attention with fused projections, and the layers that they stand for."""
 OF_THE_BASE = frozenset({"compile", "graphs"})
@@ -68,7 +72,7 @@ class Accelerated:
             whole = wishes.compile is Use.ON or is_quantised(transformer)
             if not (whole or self.uses):
                 lighten_blocks(transformer)
-            divide_rows(transformer, threads=threads, whole=whole)
+            self._divide(threads, whole=whole)
         self._use("compile", wishes.compile, self._compile, self._do_not_compile)
         self._use("graphs", wishes.graphs, lambda: self._record(tokens), lambda: None)
 
@@ -129,6 +133,28 @@ class Accelerated:
     def _do_not_compile(self) -> None:
         for module in self._transformer.modules():
             module._compiled_call_impl = None
+
+    def _divide(self, threads: int, *, whole: bool) -> None:
+        """Passes that stay `whole` have all threads, whatever other models left."""
+        most = 0 if whole else MOST_DIVIDED
+        divided = Divided(self._transformer, threads=threads, most=most)
+        traced = self._traced() if divided.divides(self._inputs(*_TRACED_SHAPES[0])) else None
+        self._transformer.forward = divided
+        if traced is not None:
+            # As `nn.Module.compile` does it: a LoRA sets it aside.
+            self._transformer._compiled_call_impl = divided.through(traced)
+
+    @torch.inference_mode()
+    def _traced(self) -> Traced | None:
+        passes = [self._inputs(*shape) for shape in _TRACED_SHAPES]
+        try:
+            traced = Traced(self._transformer, passes[0])
+            for inputs in passes:
+                traced.prove(self._transformer, inputs)
+        except Exception as error:
+            log("forward passes are not traced", error=repr(error))
+            return None
+        return traced
 
     def _record(self, most_tokens: int) -> None:
         if self._device.type != "cuda":

@@ -62,7 +62,7 @@ class Decoder:
         return picture
 
     def _levels(self, picture: Tensor) -> Pixels:
-        levels = (picture[0] / 2 + 0.5).clamp(0, 1).mul(255).round().to(torch.uint8)
+        levels = (picture[0] / 2).add_(0.5).clamp_(0, 1).mul_(255).round_().to(torch.uint8)
         pixels: Pixels = levels.permute(1, 2, 0).contiguous().cpu().numpy()
         return pixels
 

@@ -5,7 +5,8 @@ that takes longer than what they share, or has them spin, which takes the cores 
 do not meet in a transformer, so each thread takes some of them instead, through the whole pass.
 """
 
-from collections.abc import Iterator, Mapping
+import copy
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
@@ -25,8 +26,8 @@ class Divided:
     def __init__(
         self, transformer: Any, *, threads: int, least: float = LEAST_WORK, most: float = MOST_WORK
     ) -> None:
-        """`least` and `most` are floating-point operations, as above."""
-        self._forward = transformer.forward
+        """`least` and `most` are floating-point operations, as above. For inference alone."""
+        self._whole = self._part = transformer.forward
         self._threads = threads
         self._least, self._most = least, most
         layers = (module for module in transformer.modules() if hasattr(module, "in_features"))
@@ -38,17 +39,27 @@ class Divided:
             initargs=(1,),
         )
 
+    def through(self, part: Callable[..., tuple[Tensor]]) -> "Divided":
+        """With the same threads, which use `part` for their passes."""
+        other = copy.copy(self)
+        other._part = part
+        return other
+
+    def divides(self, inputs: Mapping[str, Tensor]) -> bool:
+        """Whether threads compute alone in such a pass, be it one thread."""
+        return self._parts(inputs) > 0
+
     def __call__(self, **inputs: Any) -> tuple[Tensor]:
         """As the transformer with `return_dict=False`; everything but the rows' tensors is a constant."""
         parts = self._parts(inputs)
         if parts == 0:
             torch.set_num_threads(self._threads)
-            return (self._forward(**inputs)[0],)
+            return (self._whole(**inputs)[0],)
         torch.set_num_threads(1)  # of this thread, and of MKL in all threads
         first, *others = _divided(inputs, parts)
         helping = [self._helpers.submit(self._pass, other) for other in others]
         try:
-            velocity = self._forward(**first)[0]
+            velocity = self._part(**first)[0]
         finally:
             wait(helping)
         return (torch.cat([velocity, *(help.result() for help in helping)]),)
@@ -64,14 +75,8 @@ class Divided:
 
     def _pass(self, inputs: Mapping[str, Any]) -> Tensor:
         with torch.inference_mode():
-            velocity: Tensor = self._forward(**inputs)[0]
+            velocity: Tensor = self._part(**inputs)[0]
             return velocity
-
-
-def divide_rows(transformer: Any, *, threads: int, whole: bool) -> None:
-    """Have the transformer's passes divided among that many threads. Those that stay `whole` have all of
-    them, whatever other models left. For inference alone."""
-    transformer.forward = Divided(transformer, threads=threads, most=0 if whole else MOST_WORK)
 
 
 def _divided(inputs: Mapping[str, Any], parts: int) -> Iterator[Mapping[str, Any]]:

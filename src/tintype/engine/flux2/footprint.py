@@ -7,7 +7,6 @@ from typing import Any
 import torch
 
 from tintype.domain.placement import Quantisation
-from tintype.engine.flux2.packed import PackedLinear
 from tintype.engine.flux2.tensor_files import TensorFiles
 from tintype.engine.main_memory import main_memory
 
@@ -52,8 +51,7 @@ def _gib(size: int) -> str:
 def bytes_of(*modules: Any, device: torch.device) -> int:
     """Of the modules' weights, as far as they are on the device."""
     weights = {id(tensor): tensor for module in modules for tensor in _tensors(module)}
-    held = sum(_nbytes(tensor) for tensor in weights.values() if tensor.device.type == device.type)
-    return held + sum(packed.nbytes for module in modules for packed in _packed(module))
+    return sum(_nbytes(tensor) for tensor in weights.values() if tensor.device.type == device.type)
 
 
 def bytes_in_files(
@@ -87,10 +85,6 @@ def _is_loaded(name: str, layers: int | None) -> bool:
 def _tensors(module: Any) -> Iterator[torch.Tensor]:
     yield from module.parameters()
     yield from module.buffers()
-
-
-def _packed(module: Any) -> Iterator[PackedLinear]:
-    return (child for child in module.modules() if isinstance(child, PackedLinear))
 
 
 def _nbytes(tensor: Any) -> int:

@@ -11,6 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+# A tracer knows no empty lists, but can write down the call of a function in TorchScript's own language.
+_IN_TRACES = torch.jit.CompilationUnit("""
+def multiply(inputs: Tensor, packed: Tensor, bias: Optional[Tensor]) -> Tensor:
+    return torch.ops.mkldnn._linear_pointwise(inputs, packed, bias, "none", [], "")
+""")
+
 
 class PackedLinear(nn.Module):
     """As `nn.Linear` in float32 or bfloat16; cannot be trained, moved or saved."""
@@ -18,18 +24,18 @@ class PackedLinear(nn.Module):
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
         self.in_features, self.out_features = linear.in_features, linear.out_features
-        self._itemsize = linear.weight.itemsize
-        self._packed = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach())
-        self._bias = None if linear.bias is None else linear.bias.detach()
-
-    @property
-    def nbytes(self) -> int:
-        bias = 0 if self._bias is None else self._bias.nbytes
-        return self.in_features * self.out_features * self._itemsize + bias
+        packed = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach())
+        self.register_buffer("_packed", packed, persistent=False)
+        bias = None if linear.bias is None else linear.bias.detach()
+        self.register_buffer("_bias", bias, persistent=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(…, in_features) → (…, out_features)."""
-        outputs: Tensor = torch.ops.mkldnn._linear_pointwise(inputs, self._packed, self._bias, "none", [], "")
+        outputs: Tensor
+        if torch._C._get_tracing_state():
+            outputs = _IN_TRACES.multiply(inputs, self._packed, self._bias)
+        else:
+            outputs = torch.ops.mkldnn._linear_pointwise(inputs, self._packed, self._bias, "none", [], "")
         return outputs
 
 
