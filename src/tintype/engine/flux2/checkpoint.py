@@ -14,6 +14,7 @@ from tintype.domain.placement import Quantisation
 from tintype.engine.acceleration import NONE, Acceleration
 from tintype.engine.flux2.accelerated import Accelerated
 from tintype.engine.flux2.canvas import Canvases
+from tintype.engine.flux2.convolutions import lighten_convolutions
 from tintype.engine.flux2.decode import Decoder
 from tintype.engine.flux2.encoder import load_encoder
 from tintype.engine.flux2.fingerprint import fingerprint
@@ -191,7 +192,9 @@ def _load_vae(folder: Path, placed: Placed) -> Any:
     from diffusers.models.autoencoders.autoencoder_kl_flux2 import AutoencoderKLFlux2
 
     vae = load_module(AutoencoderKLFlux2, folder, device=placed.device, dtype=placed.dtype)
-    lighten(vae)
+    lighten(vae, device=placed.device)
+    if placed.device.type == "cpu":
+        lighten_convolutions(vae.decoder)
     return vae
 
 
