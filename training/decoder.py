@@ -21,7 +21,7 @@ from training.run import BFLOAT16, Run, follow
 from training.scenes import Sources, load, painted
 from training.vae import autoencoder, decibels, optimisers, picture_loss, unit
 
-OUTER = {128: 24, 256: 16, 512: 8}  #: channels of the level that each size adds
+OUTER = {128: 24, 256: 8, 512: 8}  #: channels of the level that each size adds
 NOISE = 0.3  #: most noise on the normalised latents
 OBLONG = 0.2  #: share of the batches that are not square
 RIM = 0.2  #: weight of the outermost pixels, whose colour continues beyond a picture that is not square

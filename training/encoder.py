@@ -11,11 +11,12 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKLFlux2
 from torch import Tensor, nn
 
-from training.decoder import OUTER, Pictures
+from training.decoder import Pictures
 from training.packages import WORK
 from training.run import BFLOAT16, Run
 from training.vae import autoencoder
 
+OUTER = {128: 24, 256: 16, 512: 8}  #: channels of the level that each size adds
 BATCH = 8
 
 
