@@ -70,3 +70,20 @@ def test_a_decoder_draws_the_same_but_for_rounding(dtype: torch.dtype) -> None:
     made = [type(module) for module in light.decoder.modules()]
     assert made.count(Enlarging) == 2
     assert made.count(SideBySide) == 5  # of the outermost blocks, and the last one
+
+
+@pytest.mark.parametrize(
+    "conv",
+    [
+        nn.Conv2d(8, 3, 1),
+        nn.Conv2d(8, 3, 3, stride=2, padding=1),
+        nn.Conv2d(8, 3, 3),
+        nn.Conv2d(8, LANES, 3, padding=1),
+    ],
+)
+def test_other_convolutions_are_left_as_they_are(conv: nn.Conv2d) -> None:
+    model = nn.Sequential(conv)
+
+    lighten_convolutions(model)
+
+    assert model[0] is conv

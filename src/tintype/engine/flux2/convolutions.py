@@ -72,10 +72,17 @@ def lighten_convolutions(decoder: Any) -> None:
         for name, child in list(parent.named_children()):
             if isinstance(child, Upsample2D):
                 setattr(parent, name, Enlarging(child))
-            elif isinstance(child, nn.Conv2d) and child.kernel_size == (3, 3):
-                columns = LANES // child.out_channels
-                if columns > 1 and not isinstance(parent, Upsample2D):
-                    setattr(parent, name, SideBySide(child, 2 if columns < 4 else 4))
+            elif isinstance(child, nn.Conv2d) and not isinstance(parent, Upsample2D):
+                columns = _columns(child)
+                if columns > 1:
+                    setattr(parent, name, SideBySide(child, columns))
+
+
+def _columns(conv: nn.Conv2d) -> int:
+    """How many fill the lanes; a power of two, as widths are multiples of one."""
+    if (conv.kernel_size, conv.stride, conv.padding) != ((3, 3), (1, 1), (1, 1)):
+        return 1
+    return next((columns for columns in (4, 2) if columns * conv.out_channels <= LANES), 1)
 
 
 def _as_picture(rows: Tensor, channels: int) -> Tensor:
