@@ -43,6 +43,7 @@ def test_check_71_75_an_ended_task_shows_its_end_at_once_and_the_server_closes(w
 
 def test_an_end_shows_only_the_outputs_that_are_left(wire: Wire, played: Played) -> None:
     with listening(wire.url, played.token) as listener:
+        assert listener.next()["type"] == "task_queue"
         wire.finish(played.ran)
         assert listener.through("task_postprocess_end")[-1]["message"] != []
     wire.post("/v1/Task/InputOutputDelete", played.ran)

@@ -52,7 +52,7 @@ def test_a_job_whose_numbers_overflow_fails_alone_and_at_once(engine: Flux2Engin
 
 def test_a_picture_without_numbers_fails_instead_of_being_black(engine: Flux2Engine) -> None:
     with torch.inference_mode():
-        engine._checkpoint.decoder._vae.decoder.conv_out.bias[1] = float("nan")
+        engine._checkpoint.decoder._vae.post_quant_conv.bias[1] = float("nan")
 
     with pytest.raises(BadJob, match="values that are not numbers"):
         draw(engine, job())
